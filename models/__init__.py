@@ -1,0 +1,1 @@
+"""Keras: families of networks, preprocessing in the graph, the training loop, export."""

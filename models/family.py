@@ -1,0 +1,62 @@
+"""What a model family says: analysis, preprocessing, network. Nothing else in the house knows which family it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from models.analyzer import Analyzer
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from models.analyzer import Facts, RawBatch
+
+    ModelInputs = Mapping[str, tf.Tensor | tf.RaggedTensor]
+    Preprocess = Callable[[RawBatch], ModelInputs]
+
+
+class Hyperparameters(BaseModel):
+    """Base of a family's settings: the `model:` section of the pipeline file without `family`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Family(ABC):
+    """A family of networks.
+
+    Args:
+        hyperparameters: an instance of the class's `Config`.
+        features: the model's input names in the order of the pipeline file.
+    """
+
+    Config: ClassVar[type[Hyperparameters]]
+    """The hyperparameters, typed, with defaults that must do well on data nobody tuned them to."""
+
+    recipe: ClassVar[Mapping[str, Any]] = {}
+    """Training settings (fields of TrainingConfig) that go with those defaults."""
+
+    def __init__(self, hyperparameters: Any, features: Sequence[str]) -> None:
+        self.config = hyperparameters
+        self.features = tuple(features)
+
+    @abstractmethod
+    def analyzers(self) -> Sequence[Analyzer[Any]]:
+        """Accumulators over the raw training split."""
+
+    @abstractmethod
+    def preprocess(self, facts: "Facts") -> "Preprocess":
+        """The graph from a raw batch to model inputs, built from TensorFlow ops that stock TF Serving has.
+
+        Returns:
+            A callable (usually a tf.Module, which owns its lookup tables) from feature name to a tensor of shape
+            `(batch_size,)`, to input name to a tensor `(batch_size, ...)` or a RaggedTensor `(batch_size, None)` of
+            int64 or float32. Ragged inputs are padded with zeros to the longest of the batch for the network,
+            so 0 must mean padding.
+        """
+
+    @abstractmethod
+    def network(self, facts: "Facts", outputs: int) -> "keras.Model":
+        """The Keras model from model inputs (a dictionary by input name, dense) to logits `(batch_size, outputs)`."""

@@ -1,0 +1,1 @@
+"""The contracts of the house: pipeline file, artifacts, features, serving signatures. Imports nothing heavy."""

@@ -1,0 +1,326 @@
+"""The pipeline file: one YAML file describes a pipeline.
+
+These pydantic models are a public interface: fields may be added, never renamed. Reading, line numbers and messages are
+in `schemas/pipeline_file.py`.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.verdict import Severity
+
+
+class Section(BaseModel):
+    """A part of the pipeline file: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Task = Literal["classification", "regression"]
+Format = Literal["csv", "jsonl", "parquet", "tfrecord", "tfds"]
+Globs = str | tuple[str, ...]
+
+
+class HoldoutConfig(Section):
+    """Splits cut from another split, stable when rows are added: an example's side depends on its own content alone.
+
+    In the file: `holdout: {eval: 0.1, from: train, by: hash}`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    __pydantic_extra__: dict[str, float]
+
+    source: str = Field(default="train", alias="from")
+    """Split that is cut."""
+
+    by: str = "hash"
+    """`hash` of the whole row, or the name of a column: rows that share its value stay on one side."""
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Split name to its share of the source split, each in (0, 1)."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="after")
+    def _shares_leave_something(self) -> Self:
+        shares = self.fractions
+        if any(not 0 < share < 1 for share in shares.values()) or sum(shares.values()) >= 1:
+            raise ValueError(f"shares of a holdout must lie between 0 and 1 and leave something to `{self.source}`")
+        if self.source in shares:
+            raise ValueError(f"a holdout cannot have the name of the split it is cut from, `{self.source}`")
+        return self
+
+
+class DataConfig(Section):
+    """Where the examples are and what their columns mean."""
+
+    format: Format
+    splits: dict[str, Globs] = Field(min_length=1)
+    """Split name to a glob, or a list of globs, of files; for `tfds`, to a split of the data set."""
+
+    holdout: HoldoutConfig | None = None
+    """Cut from a split. Unless given, and unless `splits` has `eval` or `validation`, 10 % of `train` become `eval`."""
+
+    features: dict[str, str] = Field(min_length=1)
+    """Model input to column."""
+
+    label: str
+    """The column to predict."""
+
+    name: str | None = None
+    """For `tfds`: the data set, such as `imdb_reviews` or `my_dataset:1.0.0`."""
+
+    directory: str | None = None
+    """For `tfds`: the folder that holds prepared data sets (`data_dir`)."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    """For `csv`: the character between fields."""
+
+    columns: tuple[str, ...] | None = None
+    """For `csv` without a header line: the columns' names."""
+
+    keep: tuple[str, ...] = ()
+    """Further columns to keep in the examples, for slices and partition keys."""
+
+    @model_validator(mode="after")
+    def _train_is_there(self) -> Self:
+        if "train" not in self.splits:
+            raise ValueError(f"`splits` must name a `train` split. Received: {', '.join(self.splits)}")
+        if self.holdout and self.holdout.source not in self.splits:
+            raise ValueError(f"`holdout` is cut from `{self.holdout.source}`, which `splits` does not name")
+        if self.format == "tfds" and not self.name:
+            raise ValueError("format `tfds` needs `name`, the data set's name")
+        return self
+
+    @property
+    def effective_holdout(self) -> HoldoutConfig | None:
+        """The holdout that is cut, with the default of 10 % for `eval` where nothing else evaluates training."""
+        if self.holdout or {"eval", "validation"} & set(self.splits):
+            return self.holdout
+        return HoldoutConfig.model_validate({"eval": 0.1})
+
+    @property
+    def eval_split(self) -> str:
+        """The split that watches training: `eval`, else `validation`, else the first that is held out."""
+        names = [*self.splits, *(self.effective_holdout.fractions if self.effective_holdout else ())]
+        return next((n for n in ("eval", "validation") if n in names), names[-1])
+
+
+class ModelConfig(Section):
+    """The family and its hyperparameters; which ones there are is the family's to say."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    family: str
+    """A shipped family (`linear`, `lstm`), or the import path of one's own: `my_package.my_module:MyFamily`."""
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Everything beside `family`, as written in the file."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class TrainingConfig(Section):
+    """The training loop. What is not given here comes from the family's recipe, and then from these defaults."""
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    """Examples a step, over all replicas."""
+
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lamb", "lion", "nadam"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate_schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """How the rate falls after the warm-up, to zero at the last step."""
+
+    warmup_steps: int | float = Field(default=0, ge=0)
+    """Steps in which the rate rises from zero; below 1, a share of all steps."""
+
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled decay, not applied to biases, embeddings and norms."""
+
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Largest global norm of the gradients."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    """`balanced` weighs each class by the inverse of its frequency; or label to weight."""
+
+    average_weights: float | None = Field(default=None, gt=0, lt=1)
+    """Momentum of an exponential moving average of the weights, which is what is evaluated and exported."""
+
+    early_stopping: int | None = Field(default=None, ge=1)
+    """Epochs without a better `monitor` before training stops."""
+
+    monitor: str = "val_loss"
+    """The number by which the best epoch is chosen: `val_loss`, `val_accuracy`, ..."""
+
+    restore_best: bool = True
+    """Export the weights of the best epoch rather than the last."""
+
+    strategy: Literal["auto", "none", "mirrored"] = "auto"
+    """tf.distribute strategy; `auto` is `mirrored` where there are several accelerators."""
+
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    bucket_by_length: bool = True
+    """Batch examples of like length, so that short texts do not pay for long ones."""
+
+    steps_per_loop: int = Field(default=50, ge=1)
+    """Steps run inside one tf.function call."""
+
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
+    """Least time between two checkpoints within an epoch; one is also written at each epoch's end."""
+
+    seed: int = 1
+
+
+class RequireRule(Section):
+    """One condition on a metric, absolute or against the champion."""
+
+    metric: str
+    """A metric of the evaluation: `accuracy`, `f1_macro`, `roc_auc`, `log_loss`, `mse`, ..."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    champion: bool = False
+    """Compare with the newest blessed model on the same examples; skipped, and said so, when there is none."""
+
+    no_worse_by: float | None = Field(default=None, ge=0)
+    """With `champion`: how much worse the candidate may be."""
+
+    better_by: float | None = Field(default=None, ge=0)
+    """With `champion`: how much better the candidate must be."""
+
+    slice: str | None = None
+    """Only on this slice, such as `label=ship`; the whole split unless given."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        absolute, relative = (self.at_least, self.at_most), (self.no_worse_by, self.better_by)
+        if all(limit is None for limit in absolute + relative):
+            raise ValueError(
+                "a rule needs one of `at_least`, `at_most`, or `champion: true` with `no_worse_by` or `better_by`"
+            )
+        if self.champion == all(limit is None for limit in relative):
+            raise ValueError("`no_worse_by` and `better_by` go with `champion: true`, and it with one of them")
+        return self
+
+
+class EvaluationConfig(Section):
+    """How the exported model is judged."""
+
+    split: str | None = None
+    """The split to judge on; `test` where there is one, else the eval split."""
+
+    slices: tuple[str | tuple[str, ...], ...] = ()
+    """Columns to slice by; a list of columns is a cross."""
+
+    top_k: tuple[int, ...] = (3,)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    bootstrap_samples: int = Field(default=200, ge=0)
+    """Poisson bootstrap replicates for metrics without a closed-form interval; 0 for none."""
+
+    require: tuple[RequireRule, ...] = ()
+    """Conditions for a blessing; unless given, the model must beat the majority class (or the mean)."""
+
+
+class RuleConfig(Section):
+    """One rule of ExampleValidator: how bad a breach is, and the limit where the rule has one."""
+
+    severity: Severity | Literal["off"] | None = None
+    at_most: float | None = Field(default=None, ge=0)
+
+
+class ValidationConfig(Section):
+    """ExampleValidator's rules. What is not given keeps the rule's own default."""
+
+    invalid_utf8: RuleConfig = RuleConfig(severity="error", at_most=0.01)
+    """Share of rows with bytes that are not UTF-8 (kept, with U+FFFD in their place)."""
+
+    nul_byte: RuleConfig = RuleConfig(severity="warning", at_most=0.0)
+    """Share of rows that hold a NUL character."""
+
+    ragged_row: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of rows with too few or too many fields (left out)."""
+
+    malformed_row: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of rows that cannot be parsed at all, such as a broken JSON line (left out)."""
+
+    missing_label: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of rows without a label (left out)."""
+
+    single_class: RuleConfig = RuleConfig(severity="error")
+    """The training split must hold at least two labels."""
+
+    unknown_label: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of labels outside the schema's domain."""
+
+    missing_feature: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of examples that lack a feature beyond what the schema allows."""
+
+    wrong_type: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    out_of_domain: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of values outside a feature's domain in the schema."""
+
+    empty_text: RuleConfig = RuleConfig(severity="warning", at_most=0.01)
+    """Share of texts that are empty or near-empty."""
+
+    duplicates: RuleConfig = RuleConfig(severity="warning", at_most=0.1)
+    """Share of training texts that repeat an earlier one exactly."""
+
+    near_duplicates: RuleConfig = RuleConfig(severity="warning", at_most=0.2)
+    conflicting_labels: RuleConfig = RuleConfig(severity="warning", at_most=0.01)
+    """Share of texts that stand under more than one label."""
+
+    leakage: RuleConfig = RuleConfig(severity="error", at_most=0.05)
+    """Share of another split's texts that also stand in the training split."""
+
+    label_shift: RuleConfig = RuleConfig(severity="error", at_most=0.2)
+    """L-infinity distance between a split's label distribution and the training split's."""
+
+
+class PushConfig(Section):
+    """Where a blessed model goes."""
+
+    directory: str
+    """The folder that a model server watches; models go to `<directory>/<pipeline name>/<version>`."""
+
+
+class BeamConfig(Section):
+    """Which Beam runner prepares the data."""
+
+    runner: Literal["direct", "flink", "spark", "dataflow", "portable"] = "direct"
+    options: tuple[str, ...] = ()
+    """Beam's own pipeline options, such as `--flink_master=localhost:8081`."""
+
+
+class ScheduleConfig(Section):
+    """When the pipeline runs by itself."""
+
+    cron: str
+    overlap: Literal["skip", "queue", "cancel-previous"] = "skip"
+
+
+class PipelineConfig(Section):
+    """One pipeline."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    task: Task = "classification"
+    data: DataConfig
+    schema_: str | None = Field(default=None, alias="schema")
+    """A curated `schema.pbtxt`; inferred, and frozen after the first run, unless given."""
+
+    validation: ValidationConfig = ValidationConfig()
+    model: ModelConfig
+    training: dict[str, Any] = Field(default_factory=dict)
+    """Fields of TrainingConfig; those not given come from the family's recipe."""
+
+    evaluation: EvaluationConfig = EvaluationConfig()
+    push: PushConfig | None = None
+    beam: BeamConfig = BeamConfig()
+    schedule: ScheduleConfig | None = None
+
+    @property
+    def evaluation_split(self) -> str:
+        """The split that the exported model is judged on."""
+        return self.evaluation.split or ("test" if "test" in self.data.splits else self.data.eval_split)

@@ -1,0 +1,25 @@
+"""Errors that belong to a person: each owns its exit code, and says rule, expectation, what was received, what to do."""
+
+from typing import ClassVar
+
+
+class TrainworksError(Exception):
+    """A step failed for a reason that can be named. The terminal shows the message, the log file the traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(TrainworksError):
+    """The command, the pipeline file or a file it names is wrong; nothing was run or written."""
+
+    exit_code = 2
+
+
+class DataError(TrainworksError):
+    """The data cannot be read as the pipeline file says (missing file or column, empty file, header only)."""
+
+    exit_code = 2
+
+
+class TrainingError(TrainworksError):
+    """Training stopped for a reason a person can act on (a NaN loss, say)."""

@@ -1,0 +1,42 @@
+"""What ExampleGen read: columns and their types, rows a split, and the defects it met, by file and line.
+
+`ingestion.json` stands beside the splits of an Examples artifact. ExampleValidator holds its defects against the limits
+of the pipeline file; every later reader takes the columns' types from it.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FeatureType = Literal["BYTES", "INT", "FLOAT"]
+
+SOURCE = "_source"
+"""Name of the feature that holds an example's origin, `file:line` (a path relative to the pipeline file)."""
+
+DefectKind = Literal["invalid_utf8", "ragged_row", "nul_byte", "missing_label", "malformed_row"]
+
+
+class Defect(BaseModel):
+    """One kind of defect in the raw rows of one split.
+
+    `rows` keeps the first few origins (`file:line`). `dropped` says whether the rows were left out of the examples
+    (ragged rows, say) or kept in a repaired form (invalid UTF-8 becomes U+FFFD).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: DefectKind
+    split: str
+    count: int
+    rows: tuple[str, ...] = ()
+    dropped: bool = False
+
+
+class Ingestion(BaseModel):
+    """The report itself. `rows` counts the examples written, split by split; `columns` names every feature written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: dict[str, FeatureType]
+    rows: dict[str, int]
+    defects: tuple[Defect, ...] = ()
