@@ -1,4 +1,4 @@
-"""Errors that belong to a person: each owns its exit code, and says rule, expectation, what was received, what to do."""
+"""Errors that belong to a person: each owns its exit code, and says rule, expectation, found, what to do."""
 
 from typing import ClassVar
 

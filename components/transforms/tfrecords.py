@@ -1,13 +1,14 @@
 """Examples in and out of Beam, in batches.
 
-Records never cross a stage of a Beam pipeline: one DoFn reads a shard in batches, what follows is fused with it, and one
-DoFn writes shards. What crosses stages are file names and accumulators, so memory does not grow with the data.
+Records never cross a stage of a Beam pipeline: one DoFn reads a shard in batches, what follows is fused with it, and
+one DoFn writes shards. What crosses stages are file names and accumulators, so memory does not grow with the data.
 """
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
@@ -67,7 +68,7 @@ class ReadBatches(beam.PTransform):
     ) -> None:
         super().__init__()
         self._shards = [str(path) for path in shards]
-        self._options = {"columns": dict(columns), "ragged": ragged, "batch_size": batch_size}
+        self._options: dict[str, Any] = {"columns": dict(columns), "ragged": ragged, "batch_size": batch_size}
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         options = self._options
@@ -107,9 +108,8 @@ class ShardWriter:
         self._written: list[WrittenShard] = []
 
     def write(self, record: bytes) -> None:
-        if self._writer is None:
-            self._open()
-        self._writer.write(record)
+        writer = self._writer or self._open()
+        writer.write(record)
         self._bytes += len(record)
         self._count += 1
         if self._bytes >= self._shard_bytes:
@@ -120,10 +120,11 @@ class ShardWriter:
         self._close_shard()
         return self._written
 
-    def _open(self) -> None:
+    def _open(self) -> tf.io.TFRecordWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._path = str(self._folder / f".{self._unit:05d}-{len(self._written):05d}-{uuid.uuid4().hex}")
         self._writer, self._bytes, self._count = tf.io.TFRecordWriter(self._path), 0, 0
+        return self._writer
 
     def _close_shard(self) -> None:
         if self._writer is None:
