@@ -1,0 +1,46 @@
+"""Fixtures that many tests share."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from schemas.config import BeamConfig
+
+
+class _Silent:
+    def advance(self, steps: int = 1, **shown: float) -> None:
+        pass
+
+
+@dataclass
+class LoneContext:
+    """What a component needs to run outside a pipeline: real folders, no orchestrator."""
+
+    base: Path
+    pipeline: str = "lone"
+    run_id: str = "run"
+    beam: BeamConfig = BeamConfig()
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("lone"))
+
+    @property
+    def scratch(self) -> Path:
+        path = self.base / "scratch"
+        path.mkdir(exist_ok=True)
+        return path
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.base / "tensorboard"
+
+    @contextmanager
+    def progress(self, description: str, total: int | None = None) -> Iterator[_Silent]:
+        yield _Silent()
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> LoneContext:
+    return LoneContext(base=tmp_path)
