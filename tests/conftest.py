@@ -23,7 +23,7 @@ class LoneContext:
     base: Path
     pipeline: str = "lone"
     run_id: str = "run"
-    beam: BeamConfig = BeamConfig()
+    beam: BeamConfig = field(default_factory=BeamConfig)
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("lone"))
 
     @property
