@@ -1,0 +1,77 @@
+"""`trainworks`: a group of commands, each in a module of its own that is imported only when it is called.
+
+So `trainworks --help` knows no command's module, and answers at once. An error that belongs to a person ends here, as
+one message on standard error and the exit code that the error owns.
+"""
+
+import difflib
+import importlib
+import signal
+from typing import Any, Final, NoReturn
+
+import click
+
+from schemas.errors import TrainworksError
+
+COMMANDS: Final = {
+    "init": "Make a new project that runs as it is.",
+    "run": "Run a pipeline file; what did not change is taken from cache.",
+    "runs": "List the newest runs.",
+    "show": "Show a run: steps, times, metrics, verdicts, errors.",
+    "lineage": "Show what an artifact was made from, and what from it.",
+    "predict": "Ask a model for a prediction.",
+    "schema": "Print the JSON Schema of the pipeline file, for editors.",
+    "sample": "Fetch a real data set to try things on.",
+    "doctor": "Say what is missing on this machine, before it hurts.",
+}
+"""Name to help line. The click command is `command` in `pipeline/cli/<name>.py`."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"pipeline.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            ctx.fail(f"No such command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TrainworksError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("canceled", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="trainworks", message="%(prog)s %(version)s")
+def _trainworks() -> None:
+    """From labelled data to a validated, versioned, served model.
+
+    Exit codes: 0 done, 1 a step failed, 2 the command or the pipeline file is wrong, 3 a gate said no.
+    """
+
+
+def main() -> NoReturn:
+    """The console command."""
+    _trainworks(prog_name="trainworks")
+    raise AssertionError("click ends the process")
