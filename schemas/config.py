@@ -4,17 +4,20 @@ These pydantic models are a public interface: fields may be added, never renamed
 in `schemas/pipeline_file.py`.
 """
 
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from schemas.verdict import Severity
+
+if TYPE_CHECKING:
+    from schemas.yaml_document import Document
 
 
 class Section(BaseModel):
     """A part of the pipeline file: immutable, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Task = Literal["classification", "regression"]
@@ -45,6 +48,8 @@ class HoldoutConfig(Section):
     @model_validator(mode="after")
     def _shares_leave_something(self) -> Self:
         shares = self.fractions
+        if not shares:
+            raise ValueError("a holdout must name a split and its share, such as `eval: 0.1`")
         if any(not 0 < share < 1 for share in shares.values()) or sum(shares.values()) >= 1:
             raise ValueError(f"shares of a holdout must lie between 0 and 1 and leave something to `{self.source}`")
         if self.source in shares:
@@ -103,8 +108,13 @@ class DataConfig(Section):
     @property
     def eval_split(self) -> str:
         """The split that watches training: `eval`, else `validation`, else the first that is held out."""
-        names = [*self.splits, *(self.effective_holdout.fractions if self.effective_holdout else ())]
+        names = self.split_names
         return next((n for n in ("eval", "validation") if n in names), names[-1])
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """Every split of the examples: those given, then those held out."""
+        return (*self.splits, *(self.effective_holdout.fractions if self.effective_holdout else ()))
 
 
 class ModelConfig(Section):
@@ -320,7 +330,20 @@ class PipelineConfig(Section):
     beam: BeamConfig = BeamConfig()
     schedule: ScheduleConfig | None = None
 
+    _source: Any = PrivateAttr(default=None)
+
     @property
     def evaluation_split(self) -> str:
         """The split that the exported model is judged on."""
-        return self.evaluation.split or ("test" if "test" in self.data.splits else self.data.eval_split)
+        return self.evaluation.split or ("test" if "test" in self.data.split_names else self.data.eval_split)
+
+    @property
+    def source(self) -> "Document | None":
+        """The file that this was read from, with the places of its values; None for one made in Python."""
+        return self._source
+
+    def at(self, source: "Document") -> Self:
+        """A copy that knows the file it was read from."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy

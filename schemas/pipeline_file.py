@@ -1,0 +1,70 @@
+"""Reading a pipeline file: YAML, overrides of the command line, and every mistake at once, by file and line."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from schemas.config import PipelineConfig, TrainingConfig
+from schemas.errors import ConfigError
+from schemas.mistakes import Mistakes
+from schemas.yaml_document import Document, Key, override, read_document
+
+Hyperparameters = Callable[[str], type[BaseModel]]
+
+
+def load(
+    path: Path, overrides: Sequence[str] = (), *, hyperparameters: Hyperparameters | None = None
+) -> PipelineConfig:
+    """The pipeline that a file describes.
+
+    A section at the top that is left empty (`push:` with nothing below) counts as not given.
+
+    Args:
+        path: the YAML file.
+        overrides: `KEY=VALUE`, such as `training.epochs=1`; applied in order.
+        hyperparameters: from a family's name to the model of its settings, so that mistakes in `model` are told with
+            all others. Without it, only assembly finds those. May raise ConfigError for a name it does not know.
+
+    Raises:
+        ConfigError: one line for each mistake: file, line, key, what was expected, what was received.
+    """
+    document = read_document(path)
+    for index, setting in enumerate(overrides, start=1):
+        document = override(document, setting, index)
+    given = {name: value for name, value in document.values.items() if value is not None}
+    model = given.get("model")
+    family, unknown = _family(model, hyperparameters)
+    mistakes = mistakes_of(document, family)
+    config = mistakes.check(PipelineConfig, given)
+    if isinstance(training := given.get("training"), dict):
+        mistakes.check(TrainingConfig, training, ("training",))
+    if unknown:
+        mistakes.add(("model", "family"), unknown)
+    if family and isinstance(model, dict):
+        mistakes.check(family, {name: value for name, value in model.items() if name != "family"}, ("model",))
+    mistakes.raise_any()
+    assert config is not None
+    return config.at(document)
+
+
+def _family(model: object, hyperparameters: Hyperparameters | None) -> tuple[type[BaseModel] | None, str]:
+    """The model of the named family's settings, or why there is none (empty where that is told elsewhere)."""
+    name = model.get("family") if isinstance(model, dict) else None
+    if hyperparameters is None or not isinstance(name, str):
+        return None, ""
+    try:
+        return hyperparameters(name), ""
+    except ConfigError as error:
+        return None, str(error)
+
+
+def mistakes_of(source: Document | None, family: type[BaseModel] | None = None) -> Mistakes:
+    """An empty list of mistakes about a pipeline file.
+
+    Args:
+        source: the file, `PipelineConfig.source`.
+        family: the model of the chosen family's settings, once it is known.
+    """
+    roots: dict[Key, type[BaseModel]] = {(): PipelineConfig, ("training",): TrainingConfig}
+    return Mistakes(source, {**roots, ("model",): family} if family else roots)
