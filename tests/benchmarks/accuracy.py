@@ -1,0 +1,28 @@
+"""What the families' defaults reach on Reuters R8: `model: {family: lstm}` and nothing more, three seeds."""
+
+import statistics
+from collections.abc import Iterator
+
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.measure import Samples
+from tests.benchmarks.table import Row
+
+LIMITS = {"linear": (97.0, 30.0), "lstm": (96.3, 240.0)}
+"""Family to least test accuracy in percent (for `lstm` the published Bi-LSTM's) and most seconds of a whole run."""
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """Medians of the test accuracy and of the whole run's seconds; each run starts with an empty workspace."""
+    for family, (percent, seconds) in LIMITS.items():
+        file = bench.pipeline(f"accuracy-{family}", {"family": family})
+        seeds = range(1, 1 + bench.runs(3))
+        runs = Samples([bench.first_run(file, "--set", f"training.seed={seed}") for seed in seeds])
+        accuracies = [100 * sample.result["metrics"]["accuracy"] for sample in runs.samples]
+        yield Row(
+            f"{family}, R8 test accuracy, {len(accuracies)} seeds ({min(accuracies):.2f} to {max(accuracies):.2f})",
+            statistics.median(accuracies),
+            "%",
+            limit=percent,
+            bound="ours at least",
+        )
+        yield Row(f"{family}, the whole run", runs.seconds, "s", limit=seconds, bound="ours at most")
