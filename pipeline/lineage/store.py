@@ -3,8 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sqlalchemy import Connection, select
+
+from pipeline.lineage import abandoned, ancestry, blessed, cached, links, properties, tables
+from pipeline.lineage.database import open_database, reading, writing
+from pipeline.lineage.executions import Place, absolute, add_artifact, add_execution, end_execution, end_run
+from pipeline.lineage.links import EventType
+from pipeline.lineage.owner import Owner
+from pipeline.lineage.reading import State, read_artifacts, read_executions, read_runs
 from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArtifact, StoredExecution
-from schemas.artifacts import Artifact
+from pipeline.lineage.types import EXECUTION_CACHE, PIPELINE, PIPELINE_RUN, Kind, Type
+from schemas.artifacts import Artifact, Property
+from schemas.errors import ConfigError
 
 
 class Lineage:
@@ -16,15 +26,16 @@ class Lineage:
         lock_timeout: seconds to wait for another process's transaction.
 
     Raises:
-        ConfigError: the database is locked, unreadable or of another schema version.
+        ConfigError: the database is locked, unreadable or of another schema version. All other methods raise
+            `TrainworksError` when the database fails (the disk is full, say).
     """
 
     def __init__(self, url_or_path: str | Path, *, lock_timeout: float = 30.0) -> None:
-        raise NotImplementedError
+        self._engine, self._types = open_database(url_or_path, lock_timeout)
 
     def close(self) -> None:
         """Gives the database's connections back."""
-        raise NotImplementedError
+        self._engine.dispose()
 
     def start_run(self, pipeline: str, run_id: str, file: str) -> None:
         """Records that this process runs the pipeline of `file`.
@@ -32,10 +43,25 @@ class Lineage:
         Raises:
             ConfigError: a run of this id exists.
         """
-        raise NotImplementedError
+        with writing(self._engine) as connection:
+            if links.find_context(connection, self._types, PIPELINE_RUN, run_id) is not None:
+                raise ConfigError(f"A run's id must be new. Received: run_id={run_id}, which lineage knows already.")
+            links.context(connection, self._types, PIPELINE, pipeline)
+            context_id = links.context(connection, self._types, PIPELINE_RUN, run_id)
+            said: dict[str, Property] = {
+                properties.PIPELINE: pipeline,
+                properties.FILE: file,
+                properties.STATUS: "running",
+                properties.OWNER: str(Owner.current()),
+            }
+            properties.write(connection, properties.CONTEXT, context_id, said)
 
     def finish_run(self, run_id: str, status: RunStatus) -> None:
-        raise NotImplementedError
+        with writing(self._engine) as connection:
+            context_id = links.find_context(connection, self._types, PIPELINE_RUN, run_id)
+            if context_id is None:
+                raise ValueError(f"`run_id` must be of a run that was started. Received: run_id={run_id}")
+            end_run(connection, context_id, status)
 
     def start_execution(
         self,
@@ -48,7 +74,14 @@ class Lineage:
         parameters: Mapping[str, str],
     ) -> int:
         """Records a running execution with its inputs; returns its id. `component` is the class name."""
-        raise NotImplementedError
+        place = Place(pipeline, run_id, node)
+        with writing(self._engine) as connection:
+            execution_id, contexts = add_execution(connection, self._types, place, component, state=State.RUNNING)
+            said: dict[str, Property] = {**parameters, properties.OWNER: str(Owner.current())}
+            properties.write(connection, properties.EXECUTION, execution_id, said)
+            links.record_inputs(connection, execution_id, inputs)
+            links.attribute(connection, contexts, {artifact.id for artifact in inputs.values()})
+        return execution_id
 
     def publish(
         self, execution_id: int, outputs: Mapping[str, tuple[Artifact, str]], fingerprints: Sequence[str]
@@ -59,15 +92,26 @@ class Lineage:
             outputs: output name to the artifact in its final place and the digest of its contents.
             fingerprints: what `find_cached` finds this execution by.
         """
-        raise NotImplementedError
+        with writing(self._engine) as connection:
+            end_execution(connection, execution_id, State.COMPLETE)
+            ids = {name: add_artifact(connection, self._types, *output) for name, output in outputs.items()}
+            links.record_events(connection, execution_id, EventType.OUTPUT, ids)
+            caches = [links.context(connection, self._types, EXECUTION_CACHE, f) for f in fingerprints]
+            links.associate(connection, caches, execution_id)
+            links.attribute(connection, links.contexts_of(connection, execution_id), ids.values())
+            stored = read_artifacts(connection, ids.values())
+        return {name: stored[artifact_id] for name, artifact_id in ids.items()}
 
     def fail(self, execution_id: int, message: str, *, canceled: bool = False) -> None:
         """Records that an execution ended without outputs, and why."""
-        raise NotImplementedError
+        with writing(self._engine) as connection:
+            end_execution(connection, execution_id, State.CANCELED if canceled else State.FAILED, message)
 
     def find_cached(self, pipeline: str, node: str, fingerprint: str) -> StoredExecution | None:
         """The newest complete execution of this node with this fingerprint whose outputs are all live."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            found = cached.find_cached(connection, self._types, f"{pipeline}.{node}", fingerprint)
+            return None if found is None else read_executions(connection, [found])[0]
 
     def record_cached(
         self,
@@ -80,42 +124,88 @@ class Lineage:
         cached: StoredExecution,
     ) -> int:
         """Records that a node's outputs were taken from an earlier execution; returns the new execution's id."""
-        raise NotImplementedError
+        place = Place(pipeline, run_id, node)
+        outputs = {name: artifact.id for name, artifact in cached.outputs.items()}
+        with writing(self._engine) as connection:
+            execution_id, contexts = add_execution(connection, self._types, place, component, state=State.CACHED)
+            links.record_inputs(connection, execution_id, inputs)
+            links.record_events(connection, execution_id, EventType.OUTPUT, outputs)
+            links.attribute(connection, contexts, {*(a.id for a in inputs.values()), *outputs.values()})
+        return execution_id
 
     def latest_blessed(self, pipeline: str, *, other_than: StoredArtifact | None) -> StoredArtifact | None:
         """The newest blessed model of a pipeline that is still on disk and is not `other_than` by id, uri or digest."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            return blessed.latest_blessed(connection, self._types, pipeline, other_than)
 
-    def abandon_running(self, pipeline: str) -> list[StoredExecution]:
-        """Marks canceled what killed processes left running in a pipeline, runs and executions; returns the latter.
+    def abandon_running(self, pipeline: str, *, alone: bool = False) -> list[StoredExecution]:
+        """Marks failed what killed processes left running in a pipeline, runs and executions; returns the latter.
 
-        Only what a process of this machine owned that is surely gone is touched, so it is safe at any time.
+        Args:
+            alone: the caller holds a lock that every process needs to run this pipeline, so all that is said to be
+                running has ended. Without it, only what a process of this machine ran that is surely gone.
         """
-        raise NotImplementedError
+        with writing(self._engine) as connection:
+            executions = abandoned.abandon_running(connection, self._types, pipeline, alone=alone)
+            return read_executions(connection, executions)
 
     def runs(self, limit: int) -> list[RunSummary]:
         """The newest runs, newest first."""
-        raise NotImplementedError
+        columns, said = tables.context.c, tables.context_property.c
+        chosen = (
+            select(columns.id)
+            .join(tables.context_property, (said.context_id == columns.id) & (said.name == properties.STATUS))
+            .where(columns.type_id == self._types[Type(Kind.CONTEXT, PIPELINE_RUN)])
+            .order_by(columns.id.desc())
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return read_runs(connection, connection.scalars(chosen))
 
     def run(self, run_id: str) -> RunSummary | None:
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            found = links.find_context(connection, self._types, PIPELINE_RUN, run_id)
+            runs = read_runs(connection, [] if found is None else [found])
+        return runs[0] if runs else None
 
     def for_run(self, run_id: str) -> list[StoredExecution]:
         """A run's executions in the order in which they started."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            context_id = links.find_context(connection, self._types, PIPELINE_RUN, run_id)
+            columns = tables.association.c
+            ids = connection.scalars(select(columns.execution_id).where(columns.context_id == context_id))
+            return read_executions(connection, list(ids))
 
     def artifact(self, reference: int | str | Path) -> StoredArtifact | None:
-        """An artifact by id or uri; the newest when several have the uri."""
-        raise NotImplementedError
+        """An artifact by id, uri, or a path in its folder; the newest when several have the uri."""
+        with reading(self._engine) as connection:
+            artifact_id = _artifact_id(connection, reference)
+            return read_artifacts(connection, [artifact_id]).get(artifact_id)
 
     def producer(self, artifact_id: int) -> StoredExecution | None:
         """The execution that made an artifact."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            made = read_executions(connection, ancestry.producers(connection, [artifact_id]))
+        return made[0] if made else None
 
     def ancestors(self, artifact_id: int) -> list[Relative]:
         """What an artifact was made from, nearest first."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            return ancestry.ancestors(connection, artifact_id)
 
     def descendants(self, artifact_id: int) -> list[Relative]:
         """What was made from an artifact, nearest first."""
-        raise NotImplementedError
+        with reading(self._engine) as connection:
+            return ancestry.descendants(connection, artifact_id)
+
+
+def _artifact_id(connection: Connection, reference: int | str | Path) -> int:
+    """The id that a reference means; -1 when there is no such artifact."""
+    if isinstance(reference, int) or (isinstance(reference, str) and reference.isdecimal()):
+        return int(reference)
+    path = Path(absolute(reference))
+    columns = tables.artifact.c
+    candidates = [str(candidate) for candidate in (path, *path.parents)]
+    rows = connection.execute(select(columns.id, columns.uri).where(columns.uri.in_(candidates)))
+    nearest_newest = max(((len(uri), artifact_id) for artifact_id, uri in rows), default=(0, -1))
+    return nearest_newest[1]

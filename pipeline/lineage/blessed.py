@@ -1,0 +1,64 @@
+"""The champion: the newest model that an evaluation blessed."""
+
+from sqlalchemy import Connection, select
+
+from pipeline.lineage import tables
+from pipeline.lineage.links import EventType, find_context
+from pipeline.lineage.reading import State, read_artifacts
+from pipeline.lineage.records import StoredArtifact
+from pipeline.lineage.types import PIPELINE, Kind, Type, TypeIds
+from schemas.artifacts import Model, ModelBlessing
+
+CANDIDATE = "model"
+"""Name of the input that an evaluation judges; a champion is a Model too, but only what is compared with."""
+BLESSED = "blessed"
+"""Property of a ModelBlessing: 1 or 0."""
+
+
+def latest_blessed(
+    connection: Connection, types: TypeIds, pipeline: str, other_than: StoredArtifact | None
+) -> StoredArtifact | None:
+    """The newest blessing's model that is still on disk, and is not `other_than` by id, uri or digest.
+
+    The newest is the blessing that was made last, as in TFX: taking an old one from cache does not renew it.
+    """
+    pipeline_id = find_context(connection, types, PIPELINE, pipeline)
+    if pipeline_id is None:
+        return None
+    for model_id in _candidates(connection, types, pipeline_id):
+        model = read_artifacts(connection, [model_id])[model_id]
+        if model.uri.exists() and not (other_than and _same(model, other_than)):
+            return model
+    return None
+
+
+def _same(model: StoredArtifact, other: StoredArtifact) -> bool:
+    same_content = bool(model.digest) and model.digest == other.digest
+    return model.id == other.id or model.uri == other.uri or same_content
+
+
+def _candidates(connection: Connection, types: TypeIds, pipeline_id: int) -> list[int]:
+    """Ids of blessed models, newest blessing first."""
+    said = tables.artifact_property.c
+    execution, association = tables.execution.c, tables.association.c
+    blessing, model = tables.artifact.alias(), tables.artifact.alias()
+    output, judged = tables.event.alias(), tables.event.alias()
+    path = tables.event_path.c
+    query = (
+        select(model.c.id)
+        .select_from(tables.artifact_property)
+        .join(blessing, blessing.c.id == said.artifact_id)
+        .join(output, (output.c.artifact_id == blessing.c.id) & (output.c.type == int(EventType.OUTPUT)))
+        .join(tables.execution, execution.id == output.c.execution_id)
+        .join(tables.association, association.execution_id == execution.id)
+        .join(judged, (judged.c.execution_id == execution.id) & (judged.c.type == int(EventType.INPUT)))
+        .join(tables.event_path, (path.event_id == judged.c.id) & (path.step_key == CANDIDATE))
+        .join(model, model.c.id == judged.c.artifact_id)
+        .where(said.name == BLESSED, said.is_custom_property.is_(True), said.int_value == 1)
+        .where(blessing.c.type_id == types[Type(Kind.ARTIFACT, ModelBlessing.type_name())])
+        .where(model.c.type_id == types[Type(Kind.ARTIFACT, Model.type_name())])
+        .where(execution.last_known_state.in_([int(State.COMPLETE), int(State.CACHED)]))
+        .where(association.context_id == pipeline_id)
+        .order_by(blessing.c.id.desc(), execution.id.desc())
+    )
+    return list(dict.fromkeys(connection.scalars(query)))

@@ -1,0 +1,194 @@
+"""Opening the database of lineage, and its transactions.
+
+Writers wait for each other: in SQLite by taking the write lock at the transaction's start (a read lock that is raised
+later fails at once when another writer was faster), on a server by locking the one row of MLMDEnv.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from pipeline.lineage import tables
+from pipeline.lineage.types import KNOWN_TYPES, Type, add_types, read_types
+from schemas.errors import ConfigError, TrainworksError
+
+_WRITES = "trainworks_writes"
+
+
+def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine, dict[Type, int]]:
+    """An engine on a database of schema version 10, made when absent, and the ids of its types.
+
+    Args:
+        url_or_path: path of a SQLite file, or an SQLAlchemy URL.
+        lock_timeout: seconds to wait for another process's transaction.
+
+    Raises:
+        ConfigError: the database is locked, unreadable or of another schema version.
+    """
+    url = _url(url_or_path)
+    engine = _sqlite(url, lock_timeout) if url.get_backend_name() == "sqlite" else _server(url)
+    try:
+        with _explained(engine):
+            if not _has_schema(engine):
+                _create(engine)
+            _check_version(engine)
+            return engine, _known_types(engine)
+    except TrainworksError as error:
+        engine.dispose()
+        raise ConfigError(str(error)) from error.__cause__
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads: one state of the database, whatever others write meanwhile."""
+    with _explained(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes, one at a time over all processes; rolled back on any error."""
+    with _explained(engine), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        if engine.dialect.name != "sqlite":
+            connection.execute(select(tables.environment).with_for_update())
+        yield connection
+
+
+def _url(url_or_path: str | Path) -> URL:
+    if isinstance(url_or_path, Path) or "://" not in url_or_path:
+        path = Path(os.path.abspath(url_or_path))  # noqa: PTH100 (Path.absolute keeps `..`)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The lineage database {path} needs a folder that can be made. Received: {error.strerror}"
+            ) from error
+        return URL.create("sqlite", database=str(path))
+    try:
+        return make_url(url_or_path)
+    except ArgumentError as error:
+        raise ConfigError(
+            "The lineage database must be a path, or a URL such as `postgresql+psycopg://user@host/name`. "
+            f"Received: {url_or_path.partition('@')[2] or url_or_path}"
+        ) from error
+
+
+def _sqlite(url: URL, lock_timeout: float) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": lock_timeout})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # transactions begin as `begin` says, not as the driver guesses
+        # In WAL mode this loses nothing when a process is killed; the last transactions may go with the power.
+        connection.execute("PRAGMA synchronous = NORMAL").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _server(url: URL) -> Engine:
+    try:
+        return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    except NoSuchModuleError as error:
+        raise ConfigError(
+            f"The lineage database must be SQLite, PostgreSQL or MySQL. Received: {url.drivername}://..."
+        ) from error
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"The lineage database {url.render_as_string()} needs the Python package "
+            f"`{error.name}`: install it with pip."
+        ) from error
+
+
+def _has_schema(engine: Engine) -> bool:
+    name = tables.environment.name
+    with engine.connect() as connection:
+        return inspect(connection).has_table(name.lower() if engine.dialect.name == "postgresql" else name)
+
+
+def _create(engine: Engine) -> None:
+    """Makes the schema; harmless when another process makes it at the same time."""
+    if engine.dialect.name == "sqlite":
+        _set_wal(engine)
+    # Only MySQL may have kept a part of an attempt that was cut off: its DDL is not transactional.
+    keeps_parts = engine.dialect.name in ("mysql", "mariadb")
+    try:
+        with engine.execution_options(**{_WRITES: True}).begin() as connection:
+            if not keeps_parts and inspect(connection).has_table(tables.environment.name):
+                return
+            tables.metadata.create_all(connection, checkfirst=keeps_parts)
+            connection.execute(insert(tables.environment).values(schema_version=tables.SCHEMA_VERSION))
+            add_types(connection, KNOWN_TYPES)
+    except (IntegrityError, DBAPIError):
+        if not _has_schema(engine):
+            raise
+
+
+def _set_wal(engine: Engine) -> None:
+    """Write-ahead logging: readers and a writer do not wait for each other. It stays with the file."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+
+
+def _check_version(engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = list(connection.execute(select(tables.environment.c.schema_version)).scalars())
+    if found != [tables.SCHEMA_VERSION]:
+        raise ConfigError(
+            f"The lineage database {_name(engine)} must be of ML Metadata's schema version {tables.SCHEMA_VERSION}. "
+            f"Received: {', '.join(map(str, found)) or 'none'}. Upgrade it with ML Metadata's client, or name another."
+        )
+
+
+def _known_types(engine: Engine) -> dict[Type, int]:
+    with engine.connect() as connection:
+        ids = read_types(connection)
+    if all(known in ids for known in KNOWN_TYPES):
+        return ids
+    with writing(engine) as connection:  # the client made this database
+        return add_types(connection, KNOWN_TYPES)
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise TrainworksError(f"The lineage database {_name(engine)} {_reason(error)}") from error
+    except sqlite3.Error as error:  # from a listener, before SQLAlchemy knows the connection
+        raise TrainworksError(f"The lineage database {_name(engine)} cannot be opened: {error}.") from error
+
+
+def _name(engine: Engine) -> str:
+    url = engine.url
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
+
+_REASONS = {
+    "locked": "is locked by another process: wait until that one is done, or end it.",
+    "not a database": "is not a SQLite database: name another file, or move this one away.",
+    "malformed": "is damaged: restore it from a copy, or move it away (cached steps then run again).",
+    "unable to open": "cannot be opened: it must be a file that this user may read and write.",
+    "readonly": "cannot be written: this user needs the right to write the file and its folder.",
+    "is full": "cannot grow, since the disk is full: make room and run again (finished steps are kept).",
+}
+
+
+def _reason(error: DBAPIError) -> str:
+    text = str(error.orig).strip()
+    return next((reason for sign, reason in _REASONS.items() if sign in text), f"cannot be used: {text}")

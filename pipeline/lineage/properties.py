@@ -1,0 +1,85 @@
+"""Properties of artifacts, executions and contexts: one row each, its value in the column of its type.
+
+Names between double underscores are ours; as in TFX, a component's parameters are custom properties by their own names.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from pipeline.lineage import tables
+from pipeline.lineage.types import DECLARED_PROPERTIES, DataType
+from schemas.artifacts import Property
+
+DIGEST = "__digest__"
+"""Of an artifact: digest of its folder's contents."""
+MESSAGE = "__message__"
+"""Of an execution: why it failed."""
+OWNER = "__owner__"
+"""Of an execution and of a run: the process, see `owner.Owner`."""
+INPUT = "__input__"
+"""Of an execution: `__input__<name>` is the id of an artifact that is its input by another name too. The event's unique
+constraint has room for one name only: a model that is both candidate and champion, say."""
+
+STATUS, FILE, PIPELINE = "status", "file", "pipeline"
+"""Of a run."""
+
+
+@dataclass(frozen=True)
+class PropertyTable:
+    """One of the three tables of properties, and the column that says whose they are."""
+
+    table: Table
+    owner: str
+
+
+ARTIFACT = PropertyTable(tables.artifact_property, "artifact_id")
+EXECUTION = PropertyTable(tables.execution_property, "execution_id")
+CONTEXT = PropertyTable(tables.context_property, "context_id")
+
+
+def declared(type_name: str, properties: Mapping[str, Property]) -> frozenset[str]:
+    """Names of the properties that the artifact type declares with just this data type."""
+    types = DECLARED_PROPERTIES.get(type_name, {})
+    return frozenset(name for name, value in properties.items() if types.get(name) is _data_type(value))
+
+
+def write(
+    connection: Connection,
+    into: PropertyTable,
+    owner: int,
+    properties: Mapping[str, Property],
+    declared: Collection[str] = (),
+) -> None:
+    """Sets properties, whatever they were before; those not in `declared` are custom ones."""
+    if not properties:
+        return
+    table = into.table
+    connection.execute(delete(table).where(table.c[into.owner] == owner, table.c.name.in_(list(properties))))
+    for name, value in properties.items():
+        values = {into.owner: owner, "name": name, "is_custom_property": name not in declared}
+        connection.execute(insert(table).values({**values, _column(value): value}))
+
+
+def read(connection: Connection, of: PropertyTable, owners: Iterable[int]) -> dict[int, dict[str, Property]]:
+    """The properties of each owner, declared and custom ones alike."""
+    table = of.table
+    found: dict[int, dict[str, Property]] = {owner: {} for owner in owners}
+    columns = (table.c.int_value, table.c.double_value, table.c.string_value)
+    query = select(table.c[of.owner], table.c.name, *columns).where(table.c[of.owner].in_(list(found)))
+    for owner, name, *values in connection.execute(query):
+        value = next((value for value in values if value is not None), None)
+        if value is not None:  # bytes, protos and booleans are not ours
+            found[owner][name] = value
+    return found
+
+
+def _data_type(value: Property) -> DataType:
+    if isinstance(value, str):
+        return DataType.STRING
+    return DataType.INT if isinstance(value, int) else DataType.DOUBLE
+
+
+def _column(value: Property) -> str:
+    return f"{_data_type(value).name.lower()}_value"
