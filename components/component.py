@@ -64,17 +64,31 @@ class Progress(Protocol):
 class Context(Protocol):
     """What a running component may know of its surroundings."""
 
-    pipeline: str
-    """Name of the pipeline."""
-    run_id: str
-    base: Path
-    """Folder of the pipeline file; relative paths in parameters are relative to it."""
-    beam: BeamConfig
-    scratch: Path
-    """A folder that survives a kill: the same for the same fingerprint, removed once the outputs are published."""
-    tensorboard: Path
-    """TensorBoard log folder of this run of this component."""
-    logger: logging.Logger
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def base(self) -> Path:
+        """Folder of the pipeline file; relative paths in parameters are relative to it."""
+
+    @property
+    def beam(self) -> BeamConfig: ...
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that survives a kill: the same for the same fingerprint, removed once the outputs are published."""
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard log folder of this run of this component."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Warnings are shown to the person too; everything goes to the run's log file."""
 
     def progress(self, description: str, total: int | None = None) -> AbstractContextManager[Progress]: ...
 
@@ -121,6 +135,13 @@ class Component:
 
     def external_inputs(self, base: Path) -> Sequence[Path]:
         """Files outside the pipeline that are read; their contents are part of the fingerprint."""
+        return ()
+
+    def external_outputs(self, base: Path) -> Sequence[Path]:
+        """Those of its external inputs that a run of this component may itself write, such as a schema it freezes.
+
+        Its result then also stands for the file that it wrote, so the next run finds it unchanged.
+        """
         return ()
 
     def still_valid(self) -> bool:

@@ -125,6 +125,7 @@ def _execution(
         message=str(said.get(properties.MESSAGE, "")),
         inputs=inputs,
         outputs=outputs,
+        parameters={name: str(value) for name, value in said.items() if not name.startswith("__")},
     )
 
 

@@ -1,7 +1,7 @@
 """What comes out of lineage: artifacts, executions and runs, frozen as they were read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,7 @@ class StoredExecution:
         message: why it failed or was canceled; empty otherwise.
         inputs: input name to artifact.
         outputs: output name to artifact.
+        parameters: what `start_execution` was told of the component's parameters, by name.
     """
 
     id: int
@@ -56,6 +57,7 @@ class StoredExecution:
     message: str
     inputs: Mapping[str, StoredArtifact]
     outputs: Mapping[str, StoredArtifact]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""`trainworks lineage`: what an artifact was made from, up to the raw files, and what was made from it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.workspace_option import json_option, stored_lineage, workspace_option
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline.lineage.records import Relative, StoredArtifact, StoredExecution
+    from pipeline.lineage.store import Lineage
+
+
+@click.command("lineage")
+@click.argument("artifact")
+@workspace_option
+@json_option
+def command(artifact: str, workspace: Path, as_json: bool) -> None:
+    """Show what an artifact was made from, up to the raw files, and what was made from it.
+
+    ARTIFACT is the number that `trainworks show` gives, or the path of its folder or of anything in it, such as a
+    pushed model's.
+    """
+    from pipeline.cli.told import raw_files
+
+    with stored_lineage(workspace) as lineage:
+        found = _find(lineage, artifact)
+        producer = lineage.producer(found.id)
+        ancestors, descendants = lineage.ancestors(found.id), lineage.descendants(found.id)
+        makers = [producer, *(lineage.producer(relative.artifact.id) for relative in ancestors)]
+    raw = sorted({path for maker in makers if maker is not None for path in raw_files(maker)})
+    if as_json:
+        click.echo(json.dumps(_described(found, producer, ancestors, descendants, raw)))
+    else:
+        _write(found, producer, ancestors, descendants, raw)
+
+
+def _find(lineage: "Lineage", reference: str) -> "StoredArtifact":
+    found = lineage.artifact(reference.removeprefix("#"))
+    if found is None and Path(reference).exists():
+        found = lineage.artifact(Path(reference).resolve())
+    if found is None:
+        raise ConfigError(
+            "`ARTIFACT` must be an artifact's number, as `trainworks show` gives it, or a path in its folder."
+            f" Received: {reference}"
+        )
+    return found
+
+
+def _write(
+    found: "StoredArtifact",
+    producer: "StoredExecution | None",
+    ancestors: "Sequence[Relative]",
+    descendants: "Sequence[Relative]",
+    raw: Sequence[str],
+) -> None:
+    from pipeline.tables import printable, short, write_table
+
+    click.echo(f"#{found.id} {found.type_name}  {printable(short(found.uri))}")
+    if producer is not None:
+        click.echo(f"made by {producer.node} in run {producer.run_id}")
+    for name, value in found.properties.items():
+        click.echo(f"  {name}: {printable(str(value))}")
+    for title, relatives, tie in (
+        ("made from", ancestors, "read by"),
+        ("what was made from it", descendants, "made by"),
+    ):
+        rows = [
+            (f"#{r.artifact.id} {r.artifact.type_name}", f"{r.execution.node} as {r.role}", r.execution.run_id)
+            for r in relatives
+        ]
+        if rows:
+            write_table(sys.stdout, ("artifact", tie, "run"), rows, title=title)
+    if raw:
+        click.echo("raw files")
+        for path in raw:
+            click.echo(f"  {printable(short(Path(path)))}")
+
+
+def _described(
+    found: "StoredArtifact",
+    producer: "StoredExecution | None",
+    ancestors: "Sequence[Relative]",
+    descendants: "Sequence[Relative]",
+    raw: Sequence[str],
+) -> dict[str, object]:
+    from pipeline.cli.told import described
+
+    def related(relatives: "Sequence[Relative]") -> list[dict[str, object]]:
+        return [
+            {
+                **described(r.artifact),
+                "step": r.execution.node,
+                "run_id": r.execution.run_id,
+                "role": r.role,
+                "depth": r.depth,
+            }
+            for r in relatives
+        ]
+
+    return {
+        **described(found),
+        "step": producer.node if producer else None,
+        "run_id": producer.run_id if producer else None,
+        "made_from": related(ancestors),
+        "made_into": related(descendants),
+        "raw_files": list(raw),
+    }

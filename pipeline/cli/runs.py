@@ -1,0 +1,42 @@
+"""`trainworks runs`: the newest runs of a workspace."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.cli.workspace_option import json_option, stored_lineage, workspace_option
+
+
+@click.command("runs")
+@workspace_option
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs to list.")
+@json_option
+def command(workspace: Path, limit: int, as_json: bool) -> None:
+    """List the newest runs, newest first."""
+    from pipeline.cli.told import run_seconds, started_at
+    from pipeline.tables import duration, write_table
+
+    with stored_lineage(workspace) as lineage:
+        runs = lineage.runs(limit)
+    if as_json:
+        listed = [
+            {
+                "run_id": run.run_id,
+                "pipeline": run.pipeline,
+                "file": run.file,
+                "status": run.status,
+                "started": started_at(run.started).isoformat(timespec="seconds"),
+                "seconds": run_seconds(run),
+            }
+            for run in runs
+        ]
+        click.echo(json.dumps({"runs": listed}))
+        return
+    rows = []
+    for run in runs:
+        seconds = run_seconds(run)
+        started = f"{started_at(run.started):%Y-%m-%d %H:%M:%S}"
+        rows.append((run.run_id, run.pipeline, run.status, started, "" if seconds is None else duration(seconds)))
+    write_table(sys.stdout, ("run", "pipeline", "status", "started", ">took"), rows)

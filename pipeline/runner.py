@@ -1,0 +1,237 @@
+"""The local runner: takes a pipeline's steps one after the other, each from cache where nothing changed.
+
+A gate that says no ends the run, and so does a step that fails; what was finished stays, and the next run carries on
+from there. One run at a time holds a pipeline in a workspace.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from components.component import Component, LatestBlessed
+from pipeline.cancellation import Canceled, Cancellation
+from pipeline.failure import explain, out_of_space
+from pipeline.fingerprint import DigestCache
+from pipeline.history import History
+from pipeline.lineage.records import StoredArtifact, StoredExecution
+from pipeline.lineage.store import Lineage
+from pipeline.logs import captured, warnings_shown
+from pipeline.pipeline import Pipeline, Selection
+from pipeline.progress import Terminal
+from pipeline.result import REFUSED, FinalStatus, RunFailed, RunResult, StepResult, StepStatus
+from pipeline.step import Published, Run, perform, take, typed
+from pipeline.summary import write_summary
+from pipeline.workspace import Workspace
+from schemas.errors import TrainworksError
+from schemas.verdict import Verdict
+
+_log = logging.getLogger(__name__)
+WORKSPACE = ".trainworks"
+
+
+def run_or_raise(
+    pipeline: Pipeline,
+    *,
+    workspace: Path | str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    use_cache: bool = True,
+) -> RunResult:
+    """`Pipeline.run`: as `run_pipeline`, but what failed or was canceled is raised."""
+    result = run_pipeline(pipeline, workspace=workspace, start=start, end=end, use_cache=use_cache)
+    if isinstance(result.error, Canceled):
+        raise KeyboardInterrupt(str(result.error)) from result.error
+    if result.status == "failed":
+        step = next(step for step in result.components if step.status == "failed")
+        raise RunFailed(step.reason, result) from result.error
+    return result
+
+
+def run_pipeline(
+    pipeline: Pipeline,
+    *,
+    workspace: Path | str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    use_cache: bool = True,
+    file: str = "python",
+) -> RunResult:
+    """Runs a pipeline and tells standard error about it.
+
+    Args:
+        workspace: folder of artifacts, lineage and logs; `.trainworks` in the pipeline's base unless given.
+        start: name of the first step to run; those before keep the newest results they have.
+        end: name of the last step to run.
+        use_cache: False runs every step again.
+        file: what lineage calls the origin of the pipeline.
+
+    Raises:
+        ConfigError: a step's name is unknown, or there is nothing that `start` could build on.
+        WorkspaceBusy: another process runs this pipeline in this workspace.
+        TrainworksError: there is no room for lineage or the log file.
+    """
+    selection = pipeline.select(start=start, end=end)
+    place = Workspace(Path(workspace) if workspace else pipeline.base / WORKSPACE)
+    with _room(place), place.lock(pipeline.name), closing(Lineage(place.database)) as lineage:
+        lineage.abandon_running(pipeline.name, alone=True)
+        place.sweep(pipeline.name, lambda folder: lineage.artifact(folder) is not None)
+        run_id = new_run_id()
+        history = History(lineage, pipeline.name, run_id)
+        reused = history.reusable(selection.reused)
+        with Cancellation() as cancellation, captured(place.log(run_id)) as stream:
+            terminal = Terminal(stream, tuple(component.name for component in pipeline.components))
+            with warnings_shown(terminal.warning):
+                lineage.start_run(pipeline.name, run_id, file)
+                with closing(DigestCache(place.root)) as digests:
+                    run = Run(run_id, pipeline, place, lineage, digests, history, cancellation, terminal, use_cache)
+                    return _LocalRun(run, selection, reused).go()
+
+
+def new_run_id() -> str:
+    """`20261121-223755-3f9a`: local time, so that runs sort as they started, and four random hex digits."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+@dataclass
+class _LocalRun:
+    """The steps of one run, in order, until one fails or a gate says no."""
+
+    run: Run
+    selection: Selection
+    reused: dict[str, StoredExecution]
+    steps: list[StepResult] = field(default_factory=list)
+    stored: dict[tuple[str, str], StoredArtifact] = field(default_factory=dict)
+    """Node and output to the artifact that this run goes on with."""
+    inputs: dict[str, StoredArtifact] = field(default_factory=dict)
+    """What the present step was given."""
+
+    def go(self) -> RunResult:
+        self.run.terminal.line(f"{self.run.pipeline.name}: run {self.run.id}")
+        status: FinalStatus = "succeeded"
+        error: BaseException | None = None
+        exit_code = 0
+        for component in (*self.selection.reused, *self.selection.active):
+            started = time.monotonic()
+            try:
+                refused = self._take(component, started)
+            except Exception as caught:
+                status, error, exit_code = "failed", caught, self._failed(component, caught, started)
+            except Canceled as caught:
+                status, error, exit_code = "canceled", caught, caught.exit_code
+                self._end(component.name, started, str(caught))
+            else:
+                if not refused:
+                    continue
+                status, exit_code = "refused", REFUSED
+            break
+        self._skip_rest(status)
+        self._close(status)
+        result = RunResult(
+            run_id=self.run.id,
+            pipeline=self.run.pipeline.name,
+            status=status,
+            components=tuple(self.steps),
+            log=self.run.workspace.log(self.run.id),
+            error=error,
+            exit_code=exit_code,
+        )
+        write_summary(self.run.terminal, result)
+        return result
+
+    def _take(self, component: Component, started: float) -> bool:
+        """Takes one step; returns whether it is a gate that said no."""
+        self.inputs = {}
+        self.inputs = self._resolve(component)
+        if component.name in self.reused:
+            published = take(self.run, component, self.inputs, self.reused[component.name], "taken as it is (--from)")
+        else:
+            published = perform(self.run, component, self.inputs)
+        for name, artifact in published.outputs.items():
+            self.stored[component.name, name] = artifact
+        verdict = Verdict.load(published.outputs[component.gate].uri) if component.gate else None
+        self._record(component, published, verdict, started)
+        return verdict is not None and verdict.refused
+
+    def _resolve(self, component: Component) -> dict[str, StoredArtifact]:
+        """The artifacts that stand behind a step's promises; a champion that does not exist is left out."""
+        inputs: dict[str, StoredArtifact] = {}
+        for name, promise in component.inputs.items():
+            if isinstance(promise, LatestBlessed):
+                candidate = self.stored[promise.other_than.producer.name, promise.other_than.output]
+                champion = self.run.lineage.latest_blessed(self.run.pipeline.name, other_than=candidate)
+                if champion is not None:
+                    inputs[name] = champion
+            else:
+                inputs[name] = self.stored[promise.producer.name, promise.output]
+        return inputs
+
+    def _record(self, component: Component, published: Published, verdict: Verdict | None, started: float) -> None:
+        status: StepStatus = "cached" if published.cached else "executed"
+        seconds, reason, shown = time.monotonic() - started, published.reason, str(status)
+        if verdict is not None and verdict.refused:
+            broken = sum(rule.verdict == "failed" and rule.severity == "error" for rule in verdict.rules)
+            reason, shown = f"refused: {broken} of {len(verdict.rules)} rules failed ({reason})", "refused"
+        outputs = {name: typed(kind, published.outputs[name]) for name, kind in component.outputs.items()}
+        self.steps.append(StepResult(component.name, status, seconds, reason, outputs, verdict))
+        self.run.terminal.finished(component.name, shown, seconds, reason)
+        for rule in verdict.rules if verdict else ():
+            if rule.verdict == "failed" and rule.severity == "warning":
+                self.run.terminal.warning(
+                    f"{component.name}: {rule.rule}: expected {rule.expected}, found {rule.found}"
+                )
+        if verdict is not None and verdict.refused:
+            self.run.terminal.verdict(component.name, verdict)
+
+    def _failed(self, component: Component, error: Exception, started: float) -> int:
+        """Says what failed, to the terminal and, with the traceback, to the log; returns the exit code."""
+        log = self.run.workspace.log(self.run.id)
+        _log.error("%s failed", component.name, exc_info=error)
+        inputs = {name: artifact.uri for name, artifact in self.inputs.items()}
+        failure = explain(error, node=component.name, inputs=inputs, workspace=self.run.workspace.root, log=log)
+        self._end(component.name, started, failure.message)
+        self.run.terminal.line(f"error: {failure.message}", color="31")
+        return failure.exit_code
+
+    def _end(self, name: str, started: float, reason: str) -> None:
+        """Records a step that did not finish."""
+        seconds = time.monotonic() - started
+        self.steps.append(StepResult(name, "failed", seconds, reason))
+        self.run.terminal.finished(name, "failed", seconds, "")
+
+    def _skip_rest(self, status: FinalStatus) -> None:
+        last = self.steps[-1].name
+        reason = {
+            "succeeded": f"after --to {last}",
+            "failed": f"{last} failed",
+            "canceled": "canceled",
+            "refused": f"{last} said no",
+        }[status]
+        done = {step.name for step in self.steps}
+        for component in self.run.pipeline.components:
+            if component.name not in done:
+                self.steps.append(StepResult(component.name, "skipped", reason=reason))
+                self.run.terminal.finished(component.name, "skipped", 0.0, reason)
+
+    def _close(self, status: FinalStatus) -> None:
+        """Tells lineage; where even that fails (on a full disk, say) the next run finds the run abandoned."""
+        try:
+            self.run.lineage.finish_run(self.run.id, status)
+        except Exception:
+            _log.exception("Cannot record the end of run %s", self.run.id)
+
+
+@contextmanager
+def _room(workspace: Workspace) -> Iterator[None]:
+    """A disk that is full before the first step is said in one line, too."""
+    try:
+        yield
+    except Exception as error:
+        space = None if isinstance(error, TrainworksError) else out_of_space(error)
+        if space is None:
+            raise
+        raise TrainworksError(f"{space}: make room in {workspace.root}, or give a `--workspace` elsewhere.") from error

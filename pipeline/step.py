@@ -1,0 +1,240 @@
+"""One step of one run: found unchanged, or run into a temporary folder, moved into place and published.
+
+The order of acts is what makes a kill at any moment harmless: lineage knows the execution before its temporary folder
+stands, the folder goes only after lineage has the outputs, and lineage gets them in one transaction after they are in
+their final place, durably. Signals wait while that happens.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from components.component import Component, LatestBlessed
+from pipeline.cancellation import Canceled, Cancellation
+from pipeline.context import RunContext
+from pipeline.fingerprint import DigestCache, fingerprint
+from pipeline.history import EXTERNAL_INPUTS, History, on_disk
+from pipeline.lineage.records import StoredArtifact, StoredExecution
+from pipeline.lineage.store import Lineage
+from pipeline.pipeline import Pipeline
+from pipeline.progress import Terminal
+from pipeline.workspace import Workspace, move_into_place
+from schemas.artifacts import Artifact
+from schemas.errors import TrainworksError
+from schemas.verdict import Verdict
+
+Stored = Mapping[str, StoredArtifact]
+_log = logging.getLogger(__name__)
+_FILES_RECORDED: Final = 10_000
+"""Most files outside the pipeline that lineage names for one execution."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A finished step: its outputs by name, as lineage has them, and how they came about."""
+
+    outputs: Stored
+    cached: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all steps of one run share."""
+
+    id: str
+    pipeline: Pipeline
+    workspace: Workspace
+    lineage: Lineage
+    digests: DigestCache
+    history: History
+    cancellation: Cancellation
+    terminal: Terminal
+    use_cache: bool
+
+    def artifacts(self, component: Component, inputs: Stored) -> dict[str, Artifact | None]:
+        """The inputs as the component declares them; None for what was not found."""
+        artifacts: dict[str, Artifact | None] = {}
+        for name, promise in component.inputs.items():
+            kind = (promise.other_than if isinstance(promise, LatestBlessed) else promise).type
+            artifacts[name] = typed(kind, inputs[name]) if name in inputs else None
+        return artifacts
+
+
+def typed(kind: type[Artifact], stored: StoredArtifact) -> Artifact:
+    return kind(uri=stored.uri, properties=dict(stored.properties))
+
+
+def take(run: Run, component: Component, inputs: Stored, cached: StoredExecution, reason: str) -> Published:
+    """Records that a step's outputs are those of an earlier execution."""
+    run.lineage.record_cached(
+        pipeline=run.pipeline.name,
+        run_id=run.id,
+        node=component.name,
+        component=type(component).__name__,
+        inputs=inputs,
+        cached=cached,
+    )
+    return Published(cached.outputs, True, reason)
+
+
+def perform(run: Run, component: Component, inputs: Stored) -> Published:
+    """Takes a step's outputs from an earlier execution with the same fingerprint, or else runs it.
+
+    Raises:
+        Canceled: a signal asked for it.
+        Exception: whatever the step raised; lineage then has a failed execution, and no output is left.
+    """
+    before: dict[Path, str] = {}
+    try:
+        with run.cancellation.interruptible():
+            before = _outside_files(run, component)
+            key = _fingerprint(run, component, inputs)
+            cached = run.lineage.find_cached(run.pipeline.name, component.name, key) if run.use_cache else None
+            gone = "" if cached is None else _gone(run, component, inputs, cached)
+    except BaseException as error:
+        _record_failure(run, _start(run, component, inputs, before), error)
+        raise
+    if cached is not None and not gone:
+        return take(run, component, inputs, cached, f"unchanged since run {cached.run_id}")
+    reason = gone or (run.history.why(component.name, inputs) if run.use_cache else "--no-cache")
+    return Published(_Execution(run, component, inputs, key, before).perform(), False, reason)
+
+
+class _Execution:
+    """A step that must run."""
+
+    def __init__(self, run: Run, component: Component, inputs: Stored, key: str, before: Mapping[Path, str]) -> None:
+        self._run, self._component, self._inputs = run, component, inputs
+        self._key, self._before = key, before
+        self._name, self._node = run.pipeline.name, component.name
+
+    def perform(self) -> dict[str, StoredArtifact]:
+        self._id = _start(self._run, self._component, self._inputs, self._before)
+        self._moved: list[Path] = []
+        try:
+            self._staging = self._run.workspace.staging(self._name, self._id)
+            with self._run.cancellation.interruptible():
+                outputs = self._execute()
+                fingerprints = self._fingerprints()
+            final = {name: (self._in_place(name, output), digest) for name, (output, digest) in outputs.items()}
+            published = self._run.lineage.publish(self._id, final, fingerprints)
+        except BaseException as error:
+            self._undo()
+            canceled = self._run.cancellation.requested
+            _record_failure(self._run, self._id, canceled or error)
+            if canceled and not isinstance(error, Canceled):
+                raise canceled from error
+            raise
+        shutil.rmtree(self._staging, ignore_errors=True)
+        workspace = self._run.workspace
+        shutil.rmtree(workspace.scratch(self._name, self._node, self._key), ignore_errors=True)
+        return published
+
+    def _execute(self) -> dict[str, tuple[Artifact, str]]:
+        """Runs the component; returns each output with the digest of its contents."""
+        run, component = self._run, self._component
+        outputs = {name: kind(uri=self._staging / name) for name, kind in component.outputs.items()}
+        for output in outputs.values():
+            output.uri.mkdir()
+        bound = component.bind(run.artifacts(component, self._inputs), outputs)
+        with run.terminal.step(self._node) as shown:
+            bound.run(
+                RunContext(
+                    pipeline=self._name,
+                    run_id=run.id,
+                    node=self._node,
+                    fingerprint=self._key,
+                    base=run.pipeline.base,
+                    beam=run.pipeline.beam,
+                    workspace=run.workspace,
+                    shown=shown,
+                )
+            )
+        made: dict[str, Artifact] = {name: getattr(bound, name) for name in outputs}
+        for name, output in made.items():
+            if not output.uri.is_dir():
+                raise TrainworksError(f"output `{name}` must be a folder. Received: {output.uri}, which is none")
+        if component.gate:
+            Verdict.load(made[component.gate].uri)
+        return {name: (output, run.digests.folder_digest(output.uri)) for name, output in made.items()}
+
+    def _fingerprints(self) -> list[str]:
+        """What the result may be found by next time.
+
+        A step may write a file that it reads the next time, such as a schema that it freezes: the result then stands
+        for both. A file that anyone else changed meanwhile may or may not have been seen by the step, so that the
+        result stands for nothing.
+        """
+        after = _outside_files(self._run, self._component)
+        if after == self._before:
+            return [self._key]
+        own = {path.resolve() for path in self._component.external_outputs(self._run.pipeline.base)}
+        changed = {path for path, _ in self._before.items() ^ after.items()}
+        foreign = sorted(str(path) for path in changed - own)
+        if not foreign:
+            return [self._key, _fingerprint(self._run, self._component, self._inputs)]
+        self._run.terminal.warning(
+            f"{self._node}: {foreign[0]} changed while the step was reading; the next run will repeat the step."
+        )
+        return []
+
+    def _in_place(self, name: str, output: Artifact) -> Artifact:
+        """The output in its final folder; one that the component put elsewhere stays there."""
+        if output.uri != self._staging / name:
+            return output
+        final = self._run.workspace.artifact(self._name, self._node, name, self._id)
+        self._moved.append(final)
+        move_into_place(output.uri, final)
+        return type(output)(uri=final, properties=output.properties)
+
+    def _undo(self) -> None:
+        for folder in (*self._moved, self._staging):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(run: Run, component: Component, inputs: Stored, files: Iterable[Path]) -> int:
+    from pydantic_core import to_json
+
+    parameters = {name: to_json(value).decode() for name, value in component.parameters.items()}
+    return run.lineage.start_execution(
+        pipeline=run.pipeline.name,
+        run_id=run.id,
+        node=component.name,
+        component=type(component).__name__,
+        inputs=inputs,
+        parameters={**parameters, EXTERNAL_INPUTS: json.dumps(sorted(map(str, files))[:_FILES_RECORDED])},
+    )
+
+
+def _record_failure(run: Run, execution_id: int, error: BaseException) -> None:
+    """Tells lineage; where even that fails (on a full disk, say) the next run finds the execution abandoned."""
+    message = str(error) if isinstance(error, TrainworksError | Canceled) else f"{type(error).__name__}: {error}"
+    try:
+        run.lineage.fail(execution_id, message, canceled=isinstance(error, Canceled))
+    except Exception:
+        _log.exception("Cannot record the failure of execution %d", execution_id)
+
+
+def _fingerprint(run: Run, component: Component, inputs: Stored) -> str:
+    digests = {name: inputs[name].digest if name in inputs else None for name in component.inputs}
+    return fingerprint(component, digests, run.pipeline.base, run.digests)
+
+
+def _outside_files(run: Run, component: Component) -> dict[Path, str]:
+    """Digests of the files outside the pipeline that a step reads."""
+    paths = (path.resolve() for path in component.external_inputs(run.pipeline.base))
+    return {path: run.digests.file_digest(path) for path in paths if path.exists()}
+
+
+def _gone(run: Run, component: Component, inputs: Stored, cached: StoredExecution) -> str:
+    """Why an execution's results are no longer there; empty when they are."""
+    if not on_disk(cached):
+        return "its outputs were gone"
+    outputs = {name: typed(kind, cached.outputs[name]) for name, kind in component.outputs.items()}
+    valid = component.bind(run.artifacts(component, inputs), outputs).still_valid()
+    return "" if valid else "its effects outside the workspace were gone"

@@ -1,0 +1,155 @@
+"""Where a pipeline's runs keep their files.
+
+    artifacts/<pipeline>/<node>/<output>/<execution id>   what steps published
+    tmp/<pipeline>/<execution id>/<output>                 what a running step writes
+    scratch/<pipeline>/<node>/<fingerprint>                checkpoints; survive a kill, go when the step is published
+    tensorboard/<pipeline>/<run id>/<node>                 TensorBoard logs
+    logs/<run id>.log                                      libraries' messages and tracebacks
+    locks/<pipeline>.lock                                  one run at a time
+    metadata.sqlite                                        lineage
+
+A step's folder under `tmp` stands from before it runs until after its outputs are published. So when a process is killed,
+the folder names the execution whose outputs may lie unpublished among the artifacts, and the next run sweeps both.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import ConfigError, TrainworksError
+
+_SCRATCH_DAYS: Final = 14
+"""Days after which scratch that nobody came back to is removed."""
+
+
+class WorkspaceBusy(TrainworksError):  # noqa: N818 - a state, not a fault
+    """Another process runs this pipeline in this workspace."""
+
+
+class Workspace:
+    """The folders of a workspace; those that a run writes to are made when they are asked for.
+
+    Args:
+        root: the workspace's folder, made when absent.
+
+    Raises:
+        ConfigError: the folder cannot be made or written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise ConfigError(f"`--workspace` must be a folder that can be written to. Received: {root}") from error
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise ConfigError(f"`--workspace` must be a folder that can be written to. Received: {root}")
+
+    @property
+    def database(self) -> Path:
+        return self.root / "metadata.sqlite"
+
+    def log(self, run_id: str) -> Path:
+        """The log file of a run; its folder exists."""
+        return _made(self.root / "logs") / f"{run_id}.log"
+
+    def artifact(self, pipeline: str, node: str, output: str, execution_id: int) -> Path:
+        """The final folder of an output."""
+        return self.root / "artifacts" / pipeline / node / output / str(execution_id)
+
+    def tensorboard(self, pipeline: str, run_id: str, node: str) -> Path:
+        return _made(self.root / "tensorboard" / pipeline / run_id / node)
+
+    def scratch(self, pipeline: str, node: str, fingerprint: str) -> Path:
+        """The scratch folder of a node's work with this fingerprint; it may not exist."""
+        return self.root / "scratch" / pipeline / node / fingerprint
+
+    def staging(self, pipeline: str, execution_id: int) -> Path:
+        """A fresh temporary folder for the outputs of one execution."""
+        path = self.root / "tmp" / pipeline / str(execution_id)
+        shutil.rmtree(path, ignore_errors=True)
+        return _made(path)
+
+    @contextmanager
+    def lock(self, pipeline: str) -> Iterator[None]:
+        """Holds the pipeline in this workspace; the operating system lets go when the process ends, however it ends.
+
+        Raises:
+            WorkspaceBusy: another process holds it.
+        """
+        path = _made(self.root / "locks") / f"{pipeline}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise WorkspaceBusy(
+                    f"Pipeline `{pipeline}` is already running in {self.root} (process {holder}). Wait until it has"
+                    " ended, stop it, or give another `--workspace`."
+                ) from error
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def sweep(self, pipeline: str, is_published: Callable[[Path], bool]) -> int:
+        """Removes what killed runs of the pipeline left behind; only to be called under its lock.
+
+        Args:
+            is_published: whether lineage knows the artifact in a folder.
+
+        Returns:
+            how many steps had left something.
+        """
+        leftovers = [*(self.root / "tmp" / pipeline).glob("*")]
+        for leftover in leftovers:
+            for folder in (self.root / "artifacts" / pipeline).glob(f"*/*/{leftover.name}"):
+                if not is_published(folder):
+                    shutil.rmtree(folder)
+            shutil.rmtree(leftover)
+        oldest = time.time() - _SCRATCH_DAYS * 86_400
+        for folder in (self.root / "scratch" / pipeline).glob("*/*"):
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+        return len(leftovers)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Renames a finished folder to where it will be read, durably: a reader sees all of it or nothing.
+
+    Contents reach the disk before the name does, and the name before this returns, so a power cut cannot leave a
+    published name with empty files. An unpublished folder that stands in the way is removed.
+    """
+    _sync_tree(source)
+    if target.exists():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+    _sync(target.parent)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, files in os.walk(folder):
+        for name in files:
+            _sync(Path(path, name))
+        _sync(Path(path))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
