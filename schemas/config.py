@@ -318,7 +318,8 @@ class PipelineConfig(Section):
     task: Task = "classification"
     data: DataConfig
     schema_: str | None = Field(default=None, alias="schema")
-    """A curated `schema.pbtxt`; inferred, and frozen after the first run, unless given."""
+    """A curated `schema.pbtxt`. Unless given, the schema is inferred in the first run and frozen as
+    `schemas/<name>.pbtxt` beside the pipeline file, to be reviewed and edited there; later runs read it."""
 
     validation: ValidationConfig = ValidationConfig()
     model: ModelConfig
@@ -336,6 +337,11 @@ class PipelineConfig(Section):
     def evaluation_split(self) -> str:
         """The split that the exported model is judged on."""
         return self.evaluation.split or ("test" if "test" in self.data.split_names else self.data.eval_split)
+
+    @property
+    def frozen_schema(self) -> str:
+        """Where an inferred schema is frozen, relative to the pipeline file."""
+        return f"schemas/{self.name}.pbtxt"
 
     @property
     def source(self) -> "Document | None":

@@ -63,6 +63,15 @@ def model_at(annotation: Any, key: Key) -> type[BaseModel] | None:
     return None
 
 
+def inner_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every model that a value of the annotated type may be or hold."""
+    for option in _options(annotation):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            yield option
+        for inner in typing.get_args(option) if typing.get_origin(option) is not typing.Literal else ():
+            yield from inner_models(inner)
+
+
 def all_keys(roots: Mapping[Key, type[BaseModel]]) -> Iterator[Key]:
     """Keys of every field of the models that stand at `roots`, list indices and free names left out."""
     for prefix, model in roots.items():

@@ -1,0 +1,128 @@
+"""From a pipeline file to a pipeline: which components there are, and how they are wired.
+
+Reads no data and imports neither TensorFlow nor Beam; what a file can get wrong is found here, before anything runs.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.example_validator import ExampleValidator
+from components.schema_gen import SchemaGen
+from components.trainer import Trainer
+from components.transform import Transform
+from pydantic import BaseModel
+
+from components.component import Component, LatestBlessed
+from components.evaluator import Evaluator
+from components.example_gen import ExampleGen
+from components.pusher import Pusher
+from components.statistics_gen import StatisticsGen
+from models.family import Family
+from models.registry import family_class
+from pipeline.consistency import add_contradictions, examples_columns
+from pipeline.pipeline import Pipeline
+from schemas.config import PipelineConfig, TrainingConfig
+from schemas.errors import ConfigError
+from schemas.pipeline_file import load, mistakes_of
+
+
+def pipeline_from_file(path: Path, overrides: Sequence[str] = ()) -> Pipeline:
+    """The pipeline of a file.
+
+    Args:
+        path: the pipeline file; relative paths in it start from its folder.
+        overrides: `KEY=VALUE` settings that replace values of the file.
+
+    Raises:
+        ConfigError: a line for each mistake: file, line, key, what was expected, what was received.
+    """
+    base = path.resolve().parent
+
+    def hyperparameters(family: str) -> type[BaseModel]:
+        return _family(family, base).Config
+
+    return assemble(load(path, overrides, hyperparameters=hyperparameters), base)
+
+
+def assemble(config: PipelineConfig, base: Path) -> Pipeline:
+    """The pipeline of a configuration that was read or made in Python.
+
+    Raises:
+        ConfigError: the family, its hyperparameters or the training settings are wrong, or parts contradict each other.
+    """
+    return Pipeline(config.name, _components(config, _training(config, base)), base=base, beam=config.beam)
+
+
+def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
+    """The training settings, the family's recipe filled in; raises every mistake of the configuration at once."""
+    try:
+        family = _family(config.model.family, base)
+    except ConfigError as error:
+        mistakes = mistakes_of(config.source)
+        mistakes.add(("model", "family"), str(error))
+        mistakes.raise_any()
+        raise
+    mistakes = mistakes_of(config.source, family.Config)
+    mistakes.check(family.Config, config.model.hyperparameters, ("model",))
+    training = mistakes.check(TrainingConfig, {**family.recipe, **config.training}, ("training",))
+    add_contradictions(mistakes, config, base)
+    mistakes.raise_any()
+    assert training is not None
+    return training
+
+
+def _family(name: str, base: Path) -> type[Family]:
+    """A family by name; one's own may stand in a module beside the pipeline file."""
+    if ":" in name and str(base) not in sys.path:
+        sys.path.append(str(base))
+    return family_class(name)
+
+
+def _components(config: PipelineConfig, training: TrainingConfig) -> list[Component]:
+    label, task, model, features = config.data.label, config.task, config.model, config.data.features
+    data = config.data.model_copy(update={"keep": examples_columns(config)})
+    example_gen = ExampleGen(data=data, task=task)
+    examples = example_gen.examples
+    statistics_gen = StatisticsGen(examples=examples, label=label, text=tuple(dict.fromkeys(features.values())))
+    schema_gen = SchemaGen(
+        statistics=statistics_gen.statistics,
+        label=label,
+        task=task,
+        curated=config.schema_,
+        frozen=None if config.schema_ else config.frozen_schema,
+    )
+    schema = schema_gen.schema
+    validator = ExampleValidator(
+        examples=examples,
+        statistics=statistics_gen.statistics,
+        schema=schema,
+        label=label,
+        rules=config.validation,
+    )
+    transform = Transform(examples=examples, schema=schema, model=model, features=features, label=label, task=task)
+    trainer = Trainer(
+        examples=transform.transformed_examples,
+        transform_graph=transform.transform_graph,
+        schema=schema,
+        model=model,
+        training=training,
+        features=features,
+        label=label,
+        task=task,
+        eval_split=config.data.eval_split,
+    )
+    evaluator = Evaluator(
+        examples=examples,
+        model=trainer.model,
+        champion=LatestBlessed(other_than=trainer.model),
+        eval_config=config.evaluation,
+        split=config.evaluation_split,
+        label=label,
+        task=task,
+    )
+    components = [example_gen, statistics_gen, schema_gen, validator, transform, trainer, evaluator]
+    if config.push is None:
+        return components
+    pusher = Pusher(model=trainer.model, blessing=evaluator.blessing, push=config.push, model_name=config.name)
+    return [*components, pusher]

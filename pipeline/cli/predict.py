@@ -1,0 +1,132 @@
+"""`trainworks predict`: one prediction an input, in the shell."""
+
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from pipeline.prediction import Prediction, Row, SavedModel
+from schemas.errors import ConfigError
+
+_BATCH = 256
+_SHOWN_INPUT = 48
+
+
+@click.command(help="Ask a model for a prediction.")
+@click.argument("model", metavar="MODEL_DIR", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object a prediction, with the scores of all classes.")
+def command(model: Path, inputs: tuple[str, ...], top: int, as_json: bool) -> None:
+    """An INPUT is a text; `-` is standard input and `@FILE` a file, one input a line.
+
+    A model of several inputs takes `name=value ...` for an example (a repeated name begins the next), and lines that
+    are JSON objects.
+    """
+    if not all(_readable(given) for given in inputs if given.startswith("@")):
+        missing = next(given for given in inputs if given.startswith("@") and not _readable(given))
+        raise ConfigError(
+            f"{missing[1:]}: no such file. A text that begins with @ can be given on standard input, by `-`."
+        )
+    loaded = SavedModel(model)
+    rows = _rows(inputs, loaded.inputs)
+    answers = _answers(loaded, rows)
+    if as_json:
+        for row, answer in answers:
+            click.echo(json.dumps(_object(row, answer), ensure_ascii=False))
+    else:
+        for line in _table([_cells(row, answer, top) for row, answer in answers]):
+            click.echo(line)
+
+
+def _readable(given: str) -> bool:
+    return Path(given[1:]).is_file()
+
+
+def _answers(model: SavedModel, rows: Iterable[Row]) -> Iterator[tuple[Row, Prediction]]:
+    waiting = iter(rows)
+    while batch := list(itertools.islice(waiting, _BATCH)):
+        yield from zip(batch, model.predict(batch), strict=True)
+
+
+def _rows(given: Sequence[str], names: Sequence[str]) -> Iterator[Row]:
+    """Each example's values by input name."""
+    if len(names) == 1:
+        yield from ({names[0]: text} for text in _texts(given))
+        return
+    row: dict[str, str] = {}
+    for text in given:
+        if text == "-" or text.startswith("@"):
+            yield from (_from_json(line, names) for line in _texts([text]))
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or name not in names:
+            raise ConfigError(f"This model takes {', '.join(f'{n}=...' for n in names)}. Received: {text}")
+        if name in row:
+            yield _whole(row, names)
+            row = {}
+        row[name] = value
+    if row:
+        yield _whole(row, names)
+
+
+def _texts(given: Sequence[str]) -> Iterator[str]:
+    for text in given:
+        if text == "-":
+            yield from (_line(line) for line in sys.stdin.buffer)
+        elif text.startswith("@"):
+            with Path(text[1:]).open("rb") as file:
+                yield from (_line(line) for line in file)
+        else:
+            yield text
+
+
+def _line(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def _from_json(line: str, names: Sequence[str]) -> Row:
+    try:
+        values = json.loads(line)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigError(f"A line must be a JSON object with {', '.join(names)}. Received: {line[:80]}")
+    return _whole({str(name): str(value) for name, value in values.items()}, names)
+
+
+def _whole(row: dict[str, str], names: Sequence[str]) -> Row:
+    if set(row) != set(names):
+        raise ConfigError(f"An example must have {', '.join(names)}. Received: {', '.join(row)}")
+    return row
+
+
+def _object(row: Row, answer: Prediction) -> dict[str, object]:
+    shown: object = next(iter(row.values())) if len(row) == 1 else dict(row)
+    outputs = {**answer.outputs, **({"scores": dict(answer.scores)} if answer.scores else {})}
+    return {"input": shown, **outputs}
+
+
+def _cells(row: Row, answer: Prediction, top: int) -> dict[str, str]:
+    """A line of the table, by column."""
+    values = [" ".join(value.split()) for value in row.values()]
+    shown = values[0] if len(row) == 1 else " ".join(f"{n}={v}" for n, v in zip(row, values, strict=True))
+    cells = {"input": shown if len(shown) <= _SHOWN_INPUT else f"{shown[: _SHOWN_INPUT - 1]}…"}
+    if answer.scores:
+        cells |= {"label": str(answer.outputs.get("label", answer.scores[0][0])), "score": f"{answer.scores[0][1]:.4f}"}
+        return cells | {"top": ", ".join(f"{name} {score:.4f}" for name, score in answer.scores[:top])}
+    return cells | {name: f"{v:.6g}" if isinstance(v, float) else str(v) for name, v in answer.outputs.items()}
+
+
+def _table(lines: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Aligned columns under their names."""
+    names = list(lines[0]) if lines else []
+    from rich.cells import cell_len  # Chinese characters are two columns wide
+
+    widths = [max(len(name), *(cell_len(line[name]) for line in lines)) for name in names]
+    for line in [{name: name.upper() for name in names}, *lines] if lines else []:
+        cells = (line[name] + " " * (width - cell_len(line[name])) for name, width in zip(names, widths, strict=True))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,132 @@
+"""Where the parts of a pipeline file contradict each other, though each is right in itself."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from components.metrics.rules import check_rules, slicings
+from schemas.config import PipelineConfig
+from schemas.errors import ConfigError
+from schemas.ingestion import SOURCE
+from schemas.mistakes import Mistakes
+from schemas.yaml_document import Key
+
+_INPUT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_SPLIT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+Contradiction = tuple[Key, str]
+"""A key of the file, and what is said about it."""
+
+
+def add_contradictions(mistakes: Mistakes, config: PipelineConfig, base: Path) -> None:
+    """Adds what contradicts itself, without reading data.
+
+    Args:
+        mistakes: the list to add to.
+        config: a pipeline whose every field is valid.
+        base: the folder that relative paths start from.
+    """
+    for find in (_features, _splits, _columns, _slices, _rules, _regression):
+        for key, message in find(config):
+            mistakes.add(key, message)
+    for key, message in _paths(config, base):
+        mistakes.add(key, message)
+
+
+def examples_columns(config: PipelineConfig) -> tuple[str, ...]:
+    """Columns that examples must hold beside features and label: `keep`, and those of slices and the partition key."""
+    holdout = config.data.holdout
+    partition = [holdout.by] if holdout and holdout.by != "hash" else []
+    wanted = [*config.data.keep, *partition, *(column for cross in slicings(config.evaluation) for column in cross)]
+    written = {*config.data.features.values(), config.data.label}
+    return tuple(dict.fromkeys(column for column in wanted if column not in written))
+
+
+def _features(config: PipelineConfig) -> Iterator[Contradiction]:
+    for name, column in config.data.features.items():
+        key = ("data", "features", name)
+        if not _INPUT_NAME.fullmatch(name) or name == "label":
+            yield (
+                key,
+                "must be the name of a model input: letters, digits and `_`, not `label`, which stands for the answer."
+                f" Received: {name}",
+            )
+        if column == config.data.label:
+            yield key, f"must not be the column that `data.label` names, or the model is told the answer: {column}"
+
+
+def _splits(config: PipelineConfig) -> Iterator[Contradiction]:
+    holdout = config.data.holdout
+    for name in holdout.fractions if holdout else ():
+        if name in config.data.splits:
+            yield ("data", "holdout", name), "must not be the name of a split that `data.splits` gives. Rename one."
+    names = config.data.split_names
+    for name in names:
+        if not _SPLIT_NAME.fullmatch(name):
+            yield _split_key(config, name), "must be a folder's name: letters, digits, `_`, `-` and `.`. Rename it."
+    if config.evaluation_split not in names:
+        yield (
+            ("evaluation", "split"),
+            f"must be one of the splits {', '.join(names)}. Received: split={config.evaluation_split!r}",
+        )
+
+
+def _split_key(config: PipelineConfig, name: str) -> Key:
+    return ("data", "splits" if name in config.data.splits else "holdout", name)
+
+
+def _columns(config: PipelineConfig) -> Iterator[Contradiction]:
+    """Columns against the list of them, where the file itself gives it."""
+    data = config.data
+    used: dict[str, Key] = {column: ("data", "features", name) for name, column in data.features.items()}
+    used |= {data.label: ("data", "label")} | dict.fromkeys(data.keep, ("data", "keep"))
+    if data.holdout and data.holdout.by != "hash":
+        used[data.holdout.by] = ("data", "holdout", "by")
+    used |= {
+        column: ("evaluation", "slices")
+        for cross in slicings(config.evaluation)
+        for column in cross
+        if column not in used
+    }
+    for column, key in used.items():
+        if column == SOURCE:
+            yield key, f"must not name column `{SOURCE}`: a row's file and line are kept under that name."
+        elif data.columns is not None and column not in data.columns:
+            yield key, f"must name one of `data.columns` ({', '.join(data.columns)}). Received: {column}"
+
+
+def _slices(config: PipelineConfig) -> Iterator[Contradiction]:
+    for index, entry in enumerate(config.evaluation.slices):
+        cross = (entry,) if isinstance(entry, str) else entry
+        if not cross or len(set(cross)) < len(cross):
+            yield ("evaluation", "slices", index), f"must name different columns. Received: [{', '.join(cross)}]"
+
+
+def _rules(config: PipelineConfig) -> Iterator[Contradiction]:
+    """Rules against the metrics that the task has, and the slices that are listed."""
+    for index, rule in enumerate(config.evaluation.require):
+        try:
+            check_rules(config.evaluation.model_copy(update={"require": (rule,)}), config.task)
+        except ConfigError as error:
+            yield ("evaluation", "require", index), f"is wrong: {str(error).removeprefix('`evaluation.require`: ')}"
+
+
+def _regression(config: PipelineConfig) -> Iterator[Contradiction]:
+    if config.task != "regression":
+        return
+    for name in ("class_weights", "label_smoothing"):
+        if config.training.get(name):
+            yield ("training", name), "is for classification; with `task: regression` leave it out."
+    if config.training.get("monitor") == "val_accuracy":
+        yield ("training", "monitor"), "must be a number that regression has, such as val_loss. Received: val_accuracy"
+
+
+def _paths(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
+    if config.schema_ and not (base / config.schema_).is_file():
+        yield (
+            ("schema",),
+            f"must be a file, a curated schema.pbtxt; leave it out to have one inferred. Received: {config.schema_}",
+        )
+    if config.push and (base / config.push.directory).exists() and not (base / config.push.directory).is_dir():
+        yield ("push", "directory"), f"must be a folder. Received: a file, {config.push.directory}"

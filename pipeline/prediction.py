@@ -1,0 +1,143 @@
+"""Asking a SavedModel in a folder, with TensorFlow and tensorflow_text alone: none of our own model code is needed."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.errors import ConfigError, TrainworksError
+
+_SIGNATURE: Final = "serving_default"
+
+Scalar = str | int | float
+Row = Mapping[str, str]
+"""Model input to its value, as a person wrote it."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer: every output of the signature, and for a classification the scores by class, best first."""
+
+    outputs: Mapping[str, Any]  # scalars or nested lists of them, as the model's outputs are
+    scores: tuple[tuple[str, float], ...] = ()
+
+
+def model_folder(path: Path) -> Path:
+    """The SavedModel at or below a path.
+
+    Args:
+        path: a SavedModel (a pushed version, say), a folder of versions (the newest is taken), or a Model artifact.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    if (path / "Format-Serving" / "saved_model.pb").is_file():
+        return path / "Format-Serving"
+    if not path.is_dir():
+        raise ConfigError(
+            f"{path}: must be a folder that holds a model. Received: {'a file' if path.exists() else 'nothing there'}"
+        )
+    versions = [child for child in path.iterdir() if child.name.isdecimal() and (child / "saved_model.pb").is_file()]
+    if versions:
+        return max(versions, key=lambda child: int(child.name))
+    below = sorted({str(found.parent.parent) for found in path.glob("*/*/saved_model.pb")})
+    hint = f" Did you mean {' or '.join(below[:3])}?" if below else ""
+    raise ConfigError(
+        f"{path}: must be a folder with saved_model.pb, or with versions of a model (1, 2, ...), or a Model artifact."
+        f"{hint}"
+    )
+
+
+class SavedModel:
+    """A loaded model.
+
+    Args:
+        path: see `model_folder`.
+
+    Raises:
+        ConfigError: there is no model, or it does not load, or it has no signature that takes one value an input.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.folder = model_folder(path)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: chatter of the C++ part
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401 - registers its operations
+
+        try:
+            self._loaded = tf.saved_model.load(str(self.folder))  # owns the variables that the signature uses
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise ConfigError(f"{self.folder}: the model does not load: {_first_line(error)}") from error
+        if _SIGNATURE not in self._loaded.signatures:
+            names = ", ".join(self._loaded.signatures) or "none"
+            raise ConfigError(f"{self.folder}: the model must have signature `{_SIGNATURE}`. Received: {names}")
+        self._signature = self._loaded.signatures[_SIGNATURE]
+        self._specs = self._signature.structured_input_signature[1]
+        for name, spec in self._specs.items():
+            if spec.shape.rank != 1:
+                raise ConfigError(
+                    f"{self.folder}: input `{name}` must take one value an example, shape (batch,)."
+                    f" Received: shape {spec.shape}"
+                )
+        labels = self.folder / "assets" / "labels.txt"
+        self.classes = labels.read_text(encoding="utf-8").splitlines() if labels.is_file() else []
+        """The label's words in the order of the scores; empty for a regression or somebody else's model."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the model's inputs."""
+        return tuple(self._specs)
+
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """One prediction a row; a row has a value for each of `inputs`.
+
+        Raises:
+            ConfigError: a value is not of the input's type.
+            TrainworksError: the model fails on these values.
+        """
+        import tensorflow as tf
+
+        tensors = {
+            name: tf.constant([_typed(row[name], name, spec.dtype) for row in rows], spec.dtype)
+            for name, spec in self._specs.items()
+        }
+        try:
+            outputs = {name: tensor.numpy() for name, tensor in self._signature(**tensors).items()}
+        except tf.errors.OpError as error:
+            raise TrainworksError(f"{self.folder}: the model fails on this input: {_first_line(error)}") from error
+        return [self._prediction({name: _plain(value[i]) for name, value in outputs.items()}) for i in range(len(rows))]
+
+    def _prediction(self, outputs: dict[str, Any]) -> Prediction:
+        scores = outputs.get("scores")
+        if not isinstance(scores, list):
+            return Prediction(outputs)
+        names = self.classes if len(self.classes) == len(scores) else [str(index) for index in range(len(scores))]
+        return Prediction(outputs, tuple(sorted(zip(names, scores, strict=True), key=lambda pair: -pair[1])))
+
+
+def _typed(value: str, name: str, dtype: Any) -> Scalar:
+    """A written value as the input's dtype (a tf.DType) wants it."""
+    try:
+        if dtype.is_integer:
+            return int(value)
+        if dtype.is_floating:
+            return float(value)
+    except ValueError as error:
+        raise ConfigError(f"`{name}` must be a number ({dtype.name}). Received: {name}={value!r}") from error
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy value as Python's own; bytes are text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return _plain(value.tolist()) if hasattr(value, "tolist") else value
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
