@@ -1,0 +1,125 @@
+"""Digests of what files hold, remembered while the files stay as they are.
+
+A file counts as unchanged when its size, its two times and its inode are. One that changed in the last two seconds is
+not remembered: it could change again within the resolution of its file system's clock.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_FORMAT = f"1 python {sys.version_info.major}.{sys.version_info.minor}"
+"""Facts about source files hold for one version of Python: syntax trees differ."""
+_YOUNG_NS = 2_000_000_000
+"""The coarsest resolution of modification times that is in use, FAT's."""
+
+Fact = str | list[str]
+
+
+class DigestCache:
+    """Facts about files' contents, kept in `digests.json` of a workspace.
+
+    Args:
+        workspace: the folder. The file need not exist, and is ignored when it is damaged.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self._path = workspace / "digests.json"
+        self._facts = _load(self._path)
+        self._changed = False
+
+    def file_digest(self, path: Path) -> str:
+        """SHA-256 of a file's contents, or a folder's `folder_digest`. Raises OSError when it cannot be read."""
+        if path.is_dir():
+            return self.folder_digest(path)
+        digest = self.fact("digest", path, _sha256)
+        assert isinstance(digest, str)
+        return digest
+
+    def folder_digest(self, path: Path) -> str:
+        """SHA-256 over the sorted relative names and the contents of all files of a folder, in hexadecimal.
+
+        Symbolic links to folders count by where they point, not by what is there.
+        """
+        whole = hashlib.sha256()
+        for name, file in sorted(_files(path)):
+            digest = f"-> {file.readlink()}" if file.is_dir() else self.file_digest(file)
+            whole.update(f"{len(name)} {name} {digest}\n".encode("utf-8", "surrogateescape"))
+        return whole.hexdigest()
+
+    def fact(self, kind: str, path: Path, find: Callable[[Path], Fact]) -> Fact:
+        """What `find` says about a file, asked again only when the file changes."""
+        key = f"{kind} {os.path.abspath(path)}"  # noqa: PTH100 (Path.absolute keeps `..`)
+        stamp = _stamp(path)
+        known = self._facts.get(key)
+        if known and known[0] == stamp:
+            return known[1]
+        fact = find(path)
+        if _is_settled(stamp) and _stamp(path) == stamp:
+            self._facts[key] = (stamp, fact)
+            self._changed = True
+        return fact
+
+    def close(self) -> None:
+        """Keeps the facts for other processes, atomically; forgets those about files that are gone."""
+        if not self._changed:
+            return
+        present = {key: known for key, known in self._facts.items() if Path(key.partition(" ")[2]).exists()}
+        try:
+            _write(self._path, json.dumps({"format": _FORMAT, "facts": present}))
+        except OSError as error:  # the run has its result all the same; the next one only digests again
+            logging.getLogger(__name__).warning("%s cannot be written: %s", self._path, error)
+        self._changed = False
+
+
+def _load(path: Path) -> dict[str, tuple[list[int], Fact]]:
+    try:
+        kept = json.loads(path.read_bytes())
+        if kept["format"] != _FORMAT:
+            return {}
+        return {key: (stamp, fact) for key, (stamp, fact) in kept["facts"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _stamp(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
+def _is_settled(stamp: list[int]) -> bool:
+    return time.time_ns() - max(stamp[1], stamp[2]) > _YOUNG_NS
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Relative names, with `/` on every system, and paths of the files and of the links to folders."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} must be a folder.")
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in (*files, *links):
+            path = Path(parent, name)
+            yield path.relative_to(folder).as_posix(), path
