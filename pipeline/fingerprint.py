@@ -23,7 +23,7 @@ from pipeline.digests import DigestCache
 from pipeline.sources import module_digests
 from schemas.errors import ConfigError, DataError
 
-__all__ = ["DigestCache", "fingerprint", "ingredients"]
+__all__ = ["DigestCache", "combined", "fingerprint", "ingredients"]
 
 _MISSING = "missing"
 
@@ -40,8 +40,12 @@ def fingerprint(component: Component, inputs: Mapping[str, str | None], base: Pa
         ConfigError: a parameter is not JSON-serializable, or a source cannot be read as Python.
         DataError: a file that the component reads cannot be read.
     """
-    parts = sorted(ingredients(component, inputs, base, digests).items())
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return combined(ingredients(component, inputs, base, digests))
+
+
+def combined(parts: Mapping[str, str]) -> str:
+    """The fingerprint that ingredients make."""
+    return hashlib.sha256(json.dumps(sorted(parts.items())).encode()).hexdigest()
 
 
 def ingredients(
@@ -72,7 +76,8 @@ def _json(component: Component, name: str, value: object) -> str:
 def _ordered(value: object) -> object:
     """The same value with sets as sorted lists, since their order differs between processes."""
     if isinstance(value, BaseModel):
-        return {name: _ordered(getattr(value, name)) for name in type(value).model_fields}
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        return {name: _ordered(item) for name, item in {**fields, **(value.model_extra or {})}.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _ordered(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
