@@ -1,18 +1,55 @@
-"""What earlier runs of a pipeline published: to say why a step runs again, and to start a run in the middle."""
+"""What earlier runs of a pipeline published: to say why a step runs again, and to start a run in the middle.
 
+Beside a component's parameters, lineage remembers of each execution the files that it read and what its fingerprint was
+made of (see `fingerprint.ingredients`).
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 from components.component import Component
-from pipeline.lineage.records import StoredArtifact, StoredExecution
+from pipeline.lineage.records import StoredExecution
 from pipeline.lineage.store import Lineage
 from schemas.errors import ConfigError
 
-_RUNS_BACK: Final = 100
+FILE: Final = "file "
+"""How the names of those ingredients begin that are files: `file <number> <path relative to the pipeline's base>`."""
 
-EXTERNAL_INPUTS: Final = "external_inputs"
-"""Among an execution's parameters in lineage: a JSON list of the files outside the pipeline that it read."""
+_FILES, _INGREDIENTS = "external_inputs", "ingredients"
+"""Names in lineage."""
+_RUNS_BACK: Final = 100
+_MOST_FILES: Final = 10_000
+_NAMED: Final = 2
+"""Changes that are named before `...`."""
+
+
+def files_in(parts: Mapping[str, str], base: Path) -> dict[Path, str]:
+    """The files among ingredients, with their digests."""
+    return {(base / name.split(" ", 2)[2]).resolve(): part for name, part in parts.items() if name.startswith(FILE)}
+
+
+def remembered(parts: Mapping[str, str], base: Path) -> dict[str, str]:
+    """What lineage keeps of ingredients. Their values are shortened: they are only ever compared."""
+    files = sorted(map(str, files_in(parts, base)))[:_MOST_FILES]
+    short = {name: _short(part) for name, part in parts.items()}
+    return {_FILES: json.dumps(files), _INGREDIENTS: json.dumps(short)}
+
+
+def _short(part: str) -> str:
+    return hashlib.sha256(part.encode()).hexdigest()[:12]
+
+
+_ABSENT: Final = _short("missing")
+"""A file that was not there before the step ran; most likely the step itself wrote it, so it is named last."""
+
+
+def raw_files(execution: StoredExecution) -> list[str]:
+    """The files outside the pipeline that an execution read."""
+    return list(json.loads(execution.parameters.get(_FILES, "[]")))
 
 
 class History:
@@ -21,30 +58,21 @@ class History:
     def __init__(self, lineage: Lineage, pipeline: str, run_id: str) -> None:
         self._lineage, self._pipeline, self._run_id = lineage, pipeline, run_id
 
-    @cached_property
-    def _runs(self) -> list[str]:
-        runs = self._lineage.runs(_RUNS_BACK)
-        return [run.run_id for run in runs if run.pipeline == self._pipeline and run.run_id != self._run_id]
-
-    def _finished(self, run_id: str) -> dict[str, StoredExecution]:
-        executions = self._lineage.for_run(run_id)
-        return {e.node: e for e in executions if e.state in ("complete", "cached")}
-
-    @cached_property
-    def _newest(self) -> dict[str, StoredExecution]:
-        return self._finished(self._runs[0]) if self._runs else {}
-
-    def why(self, node: str, inputs: Mapping[str, StoredArtifact]) -> str:
-        """Why a step whose fingerprint is unknown must run, as far as the run before can tell."""
-        before = self._newest.get(node)
-        if before is None:
-            return "no result yet" if self._runs else "first run"
-        old = {name: artifact.digest for name, artifact in before.inputs.items()}
-        new = {name: artifact.digest for name, artifact in inputs.items()}
-        changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-        if changed:
-            return f"{', '.join(f'`{name}`' for name in changed)} changed"
-        return "its parameters, files or code changed"
+    def why(self, node: str, parts: Mapping[str, str]) -> str:
+        """Why a step whose fingerprint is unknown must run: what changed since it last finished."""
+        for run_id in self._runs:
+            before = self._finished(run_id).get(node)
+            if before is None:
+                continue
+            old = json.loads(self._origin(before).parameters.get(_INGREDIENTS, "{}"))
+            new = json.loads(remembered(parts, Path())[_INGREDIENTS])
+            different = (name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+            changed = sorted(different, key=lambda name: (old.get(name) == _ABSENT, *_order(name)))
+            if not changed:
+                return "files changed while it last ran"
+            more = ", ..." if len(changed) > _NAMED else ""
+            return f"changed: {', '.join(map(_told, changed[:_NAMED]))}{more}"
+        return "first run"
 
     def reusable(self, components: Sequence[Component]) -> dict[str, StoredExecution]:
         """Executions of all the components in one run, the newest in which all of them finished and are still on disk.
@@ -55,17 +83,50 @@ class History:
             ConfigError: there is no such run.
         """
         names = [component.name for component in components]
-        if not names:
-            return {}
-        for run_id in self._runs:
+        for run_id in self._runs if names else ():
             finished = self._finished(run_id)
             if all(name in finished and on_disk(finished[name]) for name in names):
                 return {name: finished[name] for name in names}
-        raise ConfigError(
-            f"`--from` takes the results of the steps before it ({', '.join(names)}) from an earlier run, and there is"
-            " none in which all of them finished. Run without `--from`."
-        )
+        if names:
+            raise ConfigError(
+                f"`--from` takes the results of the steps before it ({', '.join(names)}) from an earlier run, and there"
+                " is none in which all of them finished. Run without `--from`."
+            )
+        return {}
+
+    @cached_property
+    def _runs(self) -> list[str]:
+        runs = self._lineage.runs(_RUNS_BACK)
+        return [run.run_id for run in runs if run.pipeline == self._pipeline and run.run_id != self._run_id]
+
+    def _finished(self, run_id: str) -> dict[str, StoredExecution]:
+        if run_id not in self._read:
+            executions = self._lineage.for_run(run_id)
+            self._read[run_id] = {e.node: e for e in executions if e.state in ("complete", "cached")}
+        return self._read[run_id]
+
+    @cached_property
+    def _read(self) -> dict[str, dict[str, StoredExecution]]:
+        return {}
+
+    def _origin(self, execution: StoredExecution) -> StoredExecution:
+        """The execution that made the outputs; one from cache remembers no ingredients."""
+        made = [self._lineage.producer(artifact.id) for artifact in execution.outputs.values()]
+        return next((origin for origin in made if origin is not None), execution)
 
 
 def on_disk(execution: StoredExecution) -> bool:
+    """Whether all outputs of an execution are still there."""
     return all(artifact.uri.is_dir() for artifact in execution.outputs.values())
+
+
+def _order(ingredient: str) -> tuple[int, str]:
+    """What a person is most likely to have changed comes first."""
+    kinds = ("parameter", "file", "input", "code", "library")
+    kind = ingredient.partition(" ")[0]
+    return (kinds.index(kind) if kind in kinds else len(kinds), ingredient)
+
+
+def _told(ingredient: str) -> str:
+    kind, _, name = ingredient.partition(" ")
+    return name.partition(" ")[2] if kind == "file" else f"{kind} {name}".strip()

@@ -5,19 +5,17 @@ stands, the folder goes only after lineage has the outputs, and lineage gets the
 their final place, durably. Signals wait while that happens.
 """
 
-import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from components.component import Component, LatestBlessed
 from pipeline.cancellation import Canceled, Cancellation
 from pipeline.context import RunContext
-from pipeline.fingerprint import DigestCache, fingerprint
-from pipeline.history import EXTERNAL_INPUTS, History, on_disk
+from pipeline.fingerprint import DigestCache, combined, ingredients
+from pipeline.history import FILE, History, files_in, on_disk, remembered
 from pipeline.lineage.records import StoredArtifact, StoredExecution
 from pipeline.lineage.store import Lineage
 from pipeline.pipeline import Pipeline
@@ -29,8 +27,6 @@ from schemas.verdict import Verdict
 
 Stored = Mapping[str, StoredArtifact]
 _log = logging.getLogger(__name__)
-_FILES_RECORDED: Final = 10_000
-"""Most files outside the pipeline that lineage names for one execution."""
 
 
 @dataclass(frozen=True)
@@ -89,32 +85,31 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
         Canceled: a signal asked for it.
         Exception: whatever the step raised; lineage then has a failed execution, and no output is left.
     """
-    before: dict[Path, str] = {}
+    parts: dict[str, str] = {}
     try:
         with run.cancellation.interruptible():
-            before = _outside_files(run, component)
-            key = _fingerprint(run, component, inputs)
-            cached = run.lineage.find_cached(run.pipeline.name, component.name, key) if run.use_cache else None
-            gone = "" if cached is None else _gone(run, component, inputs, cached)
+            parts = _ingredients(run, component, inputs)
+            cached = run.lineage.find_cached(run.pipeline.name, component.name, combined(parts))
+            gone = _gone(run, component, inputs, cached) if run.use_cache and cached else ""
     except BaseException as error:
-        _record_failure(run, _start(run, component, inputs, before), error)
+        _record_failure(run, _start(run, component, inputs, parts), error)
         raise
-    if cached is not None and not gone:
+    if run.use_cache and cached and not gone:
         return take(run, component, inputs, cached, f"unchanged since run {cached.run_id}")
-    reason = gone or (run.history.why(component.name, inputs) if run.use_cache else "--no-cache")
-    return Published(_Execution(run, component, inputs, key, before).perform(), False, reason)
+    reason = gone or (run.history.why(component.name, parts) if run.use_cache else "--no-cache")
+    return Published(_Execution(run, component, inputs, parts).perform(), False, reason)
 
 
 class _Execution:
     """A step that must run."""
 
-    def __init__(self, run: Run, component: Component, inputs: Stored, key: str, before: Mapping[Path, str]) -> None:
+    def __init__(self, run: Run, component: Component, inputs: Stored, parts: Mapping[str, str]) -> None:
         self._run, self._component, self._inputs = run, component, inputs
-        self._key, self._before = key, before
+        self._parts, self._key = parts, combined(parts)
         self._name, self._node = run.pipeline.name, component.name
 
     def perform(self) -> dict[str, StoredArtifact]:
-        self._id = _start(self._run, self._component, self._inputs, self._before)
+        self._id = _start(self._run, self._component, self._inputs, self._parts)
         self._moved: list[Path] = []
         try:
             self._staging = self._run.workspace.staging(self._name, self._id)
@@ -170,18 +165,20 @@ class _Execution:
         for both. A file that anyone else changed meanwhile may or may not have been seen by the step, so that the
         result stands for nothing.
         """
-        after = _outside_files(self._run, self._component)
-        if after == self._before:
-            return [self._key]
-        own = {path.resolve() for path in self._component.external_outputs(self._run.pipeline.base)}
-        changed = {path for path, _ in self._before.items() ^ after.items()}
-        foreign = sorted(str(path) for path in changed - own)
-        if not foreign:
-            return [self._key, _fingerprint(self._run, self._component, self._inputs)]
-        self._run.terminal.warning(
-            f"{self._node}: {foreign[0]} changed while the step was reading; the next run will repeat the step."
-        )
-        return []
+        base = self._run.pipeline.base
+        after = _ingredients(self._run, self._component, self._inputs)
+        own = {(base / path).resolve() for path in self._component.external_outputs(base)}
+        before_files, after_files = files_in(self._parts, base), files_in(after, base)
+        foreign = sorted(path for path, _ in before_files.items() ^ after_files.items() if path not in own)
+        if foreign:
+            self._run.terminal.warning(
+                f"{self._node}: {foreign[0]} changed while the step was reading; the next run will repeat the step."
+            )
+            return []
+        # All but the files as they were before: code that was edited meanwhile is not the code that ran.
+        code = {name: part for name, part in self._parts.items() if not name.startswith(FILE)}
+        files = {name: part for name, part in after.items() if name.startswith(FILE)}
+        return sorted({self._key, combined({**code, **files})})
 
     def _in_place(self, name: str, output: Artifact) -> Artifact:
         """The output in its final folder; one that the component put elsewhere stays there."""
@@ -197,7 +194,8 @@ class _Execution:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(run: Run, component: Component, inputs: Stored, files: Iterable[Path]) -> int:
+def _start(run: Run, component: Component, inputs: Stored, parts: Mapping[str, str]) -> int:
+    """Tells lineage that the step runs: its parameters, the files it reads, what its fingerprint is made of."""
     from pydantic_core import to_json
 
     parameters = {name: to_json(value).decode() for name, value in component.parameters.items()}
@@ -207,7 +205,7 @@ def _start(run: Run, component: Component, inputs: Stored, files: Iterable[Path]
         node=component.name,
         component=type(component).__name__,
         inputs=inputs,
-        parameters={**parameters, EXTERNAL_INPUTS: json.dumps(sorted(map(str, files))[:_FILES_RECORDED])},
+        parameters={**parameters, **remembered(parts, run.pipeline.base)},
     )
 
 
@@ -220,15 +218,9 @@ def _record_failure(run: Run, execution_id: int, error: BaseException) -> None:
         _log.exception("Cannot record the failure of execution %d", execution_id)
 
 
-def _fingerprint(run: Run, component: Component, inputs: Stored) -> str:
+def _ingredients(run: Run, component: Component, inputs: Stored) -> dict[str, str]:
     digests = {name: inputs[name].digest if name in inputs else None for name in component.inputs}
-    return fingerprint(component, digests, run.pipeline.base, run.digests)
-
-
-def _outside_files(run: Run, component: Component) -> dict[Path, str]:
-    """Digests of the files outside the pipeline that a step reads."""
-    paths = (path.resolve() for path in component.external_inputs(run.pipeline.base))
-    return {path: run.digests.file_digest(path) for path in paths if path.exists()}
+    return ingredients(component, digests, run.pipeline.base, run.digests)
 
 
 def _gone(run: Run, component: Component, inputs: Stored, cached: StoredExecution) -> str:

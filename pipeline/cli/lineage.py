@@ -26,7 +26,7 @@ def command(artifact: str, workspace: Path, as_json: bool) -> None:
     ARTIFACT is the number that `trainworks show` gives, or the path of its folder or of anything in it, such as a
     pushed model's.
     """
-    from pipeline.cli.told import raw_files
+    from pipeline.history import raw_files
 
     with stored_lineage(workspace) as lineage:
         found = _find(lineage, artifact)

@@ -1,10 +1,8 @@
 """What lineage's records mean to a person: local times, durations, verdicts and metrics of executions."""
 
-import json
 from datetime import datetime
 from typing import Final
 
-from pipeline.history import EXTERNAL_INPUTS
 from pipeline.lineage.records import RunSummary, StoredArtifact, StoredExecution
 from schemas.artifacts import ModelEvaluation
 from schemas.verdict import Verdict
@@ -43,11 +41,6 @@ def metrics_of(execution: StoredExecution) -> dict[str, float]:
         if artifact.type_name == ModelEvaluation.type_name() and (artifact.uri / "metrics.json").is_file():
             return dict(ModelEvaluation(artifact.uri).metrics())
     return {}
-
-
-def raw_files(execution: StoredExecution) -> list[str]:
-    """The files outside the pipeline that an execution read."""
-    return list(json.loads(execution.parameters.get(EXTERNAL_INPUTS, "[]")))
 
 
 def described(artifact: StoredArtifact) -> dict[str, object]:
