@@ -1,0 +1,197 @@
+"""The tally of a classifier: everything its metrics need, as exact integers that merge.
+
+Definitions: a prediction is the class of the largest score, the first of equals. Labels that the model does not know
+form one class more, which it never gets right. An example with a score that is NaN or infinite has no prediction: it
+is wrong, and metrics of the scores themselves are undefined. Averages (`macro`, `weighted`) are over the classes that
+occur as labels; a class that is never predicted has precision 0. Confidence is the largest score.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.metrics.bootstrap import Ints, dot, group_sum
+from components.metrics.curves import ScoreHistograms
+from components.metrics.measured import Measured, Rows, ratio
+from components.metrics.names import top_k_name
+from components.metrics.tally import Tally
+
+_FIXED = 2**24
+"""Unit of fixed-point sums: confidences and logarithms are counted in steps of 6e-8."""
+
+_LEAST_SHARE = 1e-7
+"""Least probability in the log loss, as in Keras."""
+
+_CALIBRATION_BINS = 15
+"""As in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+
+_MOST_CLASSES_IN_MATRIX = 1000
+
+
+class ClassificationTally(Tally):
+    """Counts over examples, `rows` times: the sample and its replicates.
+
+    Args:
+        classes: number of classes that the model knows.
+        rows: 1 and the number of bootstrap replicates.
+        top_k: the k of the top-k accuracies.
+        detailed: keep the confusion matrix and fine score histograms too.
+    """
+
+    def __init__(self, classes: int, rows: int, top_k: Sequence[int], *, detailed: bool) -> None:
+        self.classes = classes
+        self.top_k = tuple(dict.fromkeys(top_k))
+        self.non_finite = 0
+        self.examples = 0
+        self._total = np.zeros(rows, np.int64)
+        self._hits = np.zeros((1 + len(self.top_k), rows), np.int64)
+        self._support = np.zeros((rows, classes + 1), np.int64)
+        self._predicted = np.zeros((rows, classes + 1), np.int64)
+        self._correct = np.zeros((rows, classes + 1), np.int64)
+        self._log_loss = np.zeros(rows, np.int64)
+        self._calibration = np.zeros((rows, _CALIBRATION_BINS), np.int64)
+        self._histograms = ScoreHistograms(classes, rows, detailed=detailed)
+        in_matrix = classes + 1 if detailed and classes <= _MOST_CLASSES_IN_MATRIX else 0
+        self.confusion = np.zeros((in_matrix, in_matrix), np.int64)
+        """`[label, predicted]`; the last row is for unknown labels, the last column for no prediction."""
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """Examples by label, `(classes + 1,)`, those with unknown labels last."""
+        return self._support[0]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        return self._predicted[0]
+
+    def add(self, labels: NDArray[Any], scores: NDArray[np.float32], weights: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Adds examples, and says which the model got right.
+
+        Args:
+            labels: class indices `(n,)`; `classes` for unknown labels.
+            scores: probabilities `(n, classes)`.
+            weights: `(rows, n)`, row 0 all ones.
+        """
+        predictions = predict(scores)
+        correct = predictions == labels
+        correct &= labels < self.classes
+        self.examples += len(labels)
+        self._total += weights.sum(axis=1, dtype=np.int64)
+        self._support += group_sum(weights, labels, self.classes + 1)
+        self._predicted += group_sum(weights, predictions, self.classes + 1)
+        self._correct += group_sum(weights[:, correct], labels[correct], self.classes + 1)
+        if len(self.confusion):
+            cells = labels * (self.classes + 1) + predictions
+            self.confusion += np.bincount(cells, minlength=self.confusion.size).reshape(self.confusion.shape)
+        finite = predictions < self.classes
+        self.non_finite += int(np.count_nonzero(~finite))
+        if not finite.all():
+            labels, scores, weights = labels[finite], scores[finite], weights[:, finite]
+        self._add_scores(labels, scores, weights, correct[finite])
+        return correct
+
+    def merge(self, other: Self) -> None:
+        self.examples += other.examples
+        self.non_finite += other.non_finite
+        self._total += other._total
+        self._hits += other._hits
+        self._support += other._support
+        self._predicted += other._predicted
+        self._correct += other._correct
+        self._log_loss += other._log_loss
+        self._calibration += other._calibration
+        self._histograms.merge(other._histograms)
+        self.confusion += other.confusion
+
+    def measure(self) -> Measured:
+        """The metrics of `names.metric_names`."""
+        measured = Measured()
+        trials = self.examples
+        for name, hits in zip(["accuracy", *map(top_k_name, self.top_k)], self._hits, strict=True):
+            measured.add(name, ratio(hits, self._total), trials=trials, otherwise="there are no examples")
+        self._averages(measured)
+        reason = "no class has both examples of its own and of others"
+        self._measure_scores(measured, "roc_auc", _mean(self._histograms.roc_auc()), reason)
+        self._measure_scores(measured, "pr_auc", _mean(self._histograms.average_precision()), reason)
+        self._measure_scores(measured, "log_loss", ratio(self._log_loss, self._total) / _FIXED)
+        gaps = np.abs(self._calibration).sum(axis=1)
+        self._measure_scores(measured, "calibration_error", ratio(gaps, self._total) / _FIXED)
+        return measured
+
+    def measure_classes(self) -> list[Measured]:
+        """The metrics of each class against the rest."""
+        roc_auc, average_precision = self._histograms.roc_auc(), self._histograms.average_precision()
+        never = "no example has this label"
+        classes = [Measured() for _ in range(self.classes)]
+        for index, measured in enumerate(classes):
+            support, predicted, correct = (a[:, index] for a in (self._support, self._predicted, self._correct))
+            precision = ratio(correct, predicted)
+            measured.add("precision", precision, trials=int(predicted[0]), otherwise="this label is never predicted")
+            measured.add("recall", ratio(correct, support), trials=int(support[0]), otherwise=never)
+            measured.add("f1", ratio(2 * correct, support + predicted), otherwise=never)
+            self._measure_scores(measured, "roc_auc", roc_auc[:, index], "all examples, or none, have this label")
+            self._measure_scores(measured, "pr_auc", average_precision[:, index], never)
+        return classes
+
+    def _add_scores(
+        self, labels: Ints, scores: NDArray[np.float32], weights: NDArray[np.uint8], correct: NDArray[np.bool_]
+    ) -> None:
+        self._hits[0] += weights[:, correct].sum(axis=1, dtype=np.int64)
+        known = labels < self.classes
+        own = np.zeros(len(labels), np.float64)
+        own[known] = scores[known, labels[known]]
+        ranks = _ranks(labels, scores, known)
+        for row, k in enumerate(self.top_k, 1):
+            self._hits[row] += weights[:, ranks < k].sum(axis=1, dtype=np.int64)
+        losses = -np.log(np.clip(own, _LEAST_SHARE, 1.0))
+        self._log_loss += dot(weights, np.rint(losses * _FIXED).astype(np.int64))
+        confidence = np.clip(scores.max(axis=1, initial=0.0).astype(np.float64), 0.0, 1.0)
+        bins = np.minimum((confidence * _CALIBRATION_BINS).astype(np.int64), _CALIBRATION_BINS - 1)
+        gaps = np.rint((correct - confidence) * _FIXED).astype(np.int64)
+        for place in np.unique(bins):
+            chosen = bins == place
+            self._calibration[:, place] += dot(weights[:, chosen], gaps[chosen])
+        self._histograms.add(labels, scores, weights)
+
+    def _averages(self, measured: Measured) -> None:
+        """Macro, micro and weighted precision, recall and F1."""
+        occurs = self._support > 0
+        by_class = {
+            "precision": ratio(self._correct, self._predicted, 0.0),
+            "recall": ratio(self._correct, self._support, 0.0),
+            "f1": ratio(2 * self._correct, self._support + self._predicted, 0.0),
+        }
+        accuracy = ratio(self._hits[0], self._total)
+        for name, values in by_class.items():
+            measured.add(f"{name}_macro", ratio((values * occurs).sum(axis=1), occurs.sum(axis=1)))
+            measured.add(f"{name}_micro", accuracy, trials=self.examples)
+            measured.add(f"{name}_weighted", ratio((values * self._support).sum(axis=1), self._total))
+
+    def _measure_scores(self, measured: Measured, name: str, rows: Rows, otherwise: str = "") -> None:
+        if self.non_finite:
+            measured.undefined[name] = f"the model answers NaN or infinity for {self.non_finite} examples"
+        else:
+            measured.add(name, rows, otherwise=otherwise)
+
+
+def predict(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Index of the largest score of each row; the number of classes where a score is NaN or infinite."""
+    finite = np.isfinite(scores).all(axis=1)
+    return np.where(finite, np.where(np.isfinite(scores), scores, 0.0).argmax(axis=1), scores.shape[1])
+
+
+def _ranks(labels: Ints, scores: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Place of the own class among the scores, 0 for the largest; past the last for unknown labels."""
+    columns = np.arange(scores.shape[1])
+    index = np.where(known, labels, 0)
+    own = np.take_along_axis(scores, index[:, None], axis=1)
+    above = (scores > own) | ((scores == own) & (columns < index[:, None]))
+    return np.where(known, above.sum(axis=1), np.iinfo(np.int64).max)
+
+
+def _mean(by_class: Rows) -> Rows:
+    """Mean over the classes that have a value; NaN where none has."""
+    has = np.isfinite(by_class)
+    return ratio(np.where(has, by_class, 0.0).sum(axis=1), has.sum(axis=1))

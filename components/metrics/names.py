@@ -1,0 +1,23 @@
+"""Names of the metrics that rules may ask for. Free of numpy: the pipeline file is checked with it."""
+
+from collections.abc import Sequence
+
+from schemas.config import Task
+
+AVERAGES = ("macro", "micro", "weighted")
+REGRESSION = ("mse", "rmse", "mae", "r2")
+
+LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "mse", "rmse", "mae"})
+
+
+def top_k_name(k: int) -> str:
+    return f"top_{k}_accuracy"
+
+
+def metric_names(task: Task, top_k: Sequence[int]) -> list[str]:
+    """Every metric of a task's evaluation, in the order of the report."""
+    if task == "regression":
+        return list(REGRESSION)
+    averaged = [f"{metric}_{average}" for metric in ("precision", "recall", "f1") for average in AVERAGES]
+    ranked = [top_k_name(k) for k in dict.fromkeys(top_k)]
+    return ["accuracy", *ranked, *averaged, "roc_auc", "pr_auc", "log_loss", "calibration_error"]

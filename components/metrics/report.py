@@ -1,0 +1,141 @@
+"""From what was accumulated to the report."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.metrics.accumulator import Accumulator, PairTally
+from components.metrics.classification import ClassificationTally
+from components.metrics.intervals import mcnemar, paired_proportions
+from components.metrics.tally import Tally
+from schemas.config import Task
+from schemas.evaluation import (
+    Baseline,
+    ClassReport,
+    Comparison,
+    Confusion,
+    ConfusionMatrix,
+    EvaluationReport,
+    McNemar,
+    Measurement,
+    Metric,
+)
+
+_UNKNOWN, _NO_PREDICTION = "(unknown label)", "(no prediction)"
+_MOST_CLASSES_IN_MATRIX = 200
+_MOST_CONFUSIONS = 20
+
+
+@dataclass(frozen=True)
+class ReportSubject:
+    """What was evaluated, and on what."""
+
+    task: Task
+    split: str
+    label: str
+    model: str
+    champion: str | None
+    classes: tuple[str, ...]
+    confidence: float
+    bootstrap_samples: int
+    notes: tuple[str, ...] = ()
+
+
+def build_report(accumulator: Accumulator, subject: ReportSubject, notes: tuple[str, ...] = ()) -> EvaluationReport:
+    """The report of a split with at least one example."""
+    overall, tally = _measurement(accumulator.overall, subject), accumulator.overall.candidate
+    return EvaluationReport(
+        task=subject.task,
+        split=subject.split,
+        label=subject.label,
+        model=subject.model,
+        champion=subject.champion,
+        examples=overall.examples,
+        confidence=subject.confidence,
+        bootstrap_samples=subject.bootstrap_samples,
+        overall=overall.metrics,
+        undefined=overall.undefined,
+        baseline=_baseline(tally, subject),
+        unknown_labels=int(tally.support[-1]) if isinstance(tally, ClassificationTally) else 0,
+        unknown_label_examples={k.decode(errors="replace"): v for k, v in accumulator.unknown_labels.items()},
+        non_finite=tally.non_finite,
+        per_class=_class_reports(tally, subject),
+        confusion_matrix=_confusion_matrix(tally, subject),
+        confusions=_confusions(tally, subject),
+        comparison=overall.comparison,
+        slices={key: _measurement(pair, subject) for key, pair in sorted(accumulator.slices.items())},
+        notes=subject.notes + notes,
+    )
+
+
+def _measurement(pair: PairTally, subject: ReportSubject) -> Measurement:
+    measured = pair.candidate.measure()
+    return Measurement(
+        examples=pair.candidate.examples,
+        metrics=measured.metrics(subject.confidence),
+        undefined=measured.undefined,
+        comparison=_comparison(pair, subject),
+    )
+
+
+def _comparison(pair: PairTally, subject: ReportSubject) -> Comparison | None:
+    if pair.champion is None:
+        return None
+    candidate, champion = pair.candidate.measure(), pair.champion.measure()
+    differences = candidate.differences(champion, subject.confidence)
+    test = None
+    if "accuracy" in differences:
+        only = (pair.candidate_only, pair.champion_only)
+        low, high = paired_proportions(*only, pair.candidate.examples, subject.confidence)
+        differences["accuracy"] = Metric(value=differences["accuracy"].value, low=low, high=high)
+        test = McNemar(candidate_only=only[0], champion_only=only[1], p_value=mcnemar(*only))
+    return Comparison(
+        champion=champion.metrics(subject.confidence),
+        differences=differences,
+        undefined={name: f"champion: {reason}" for name, reason in champion.undefined.items()},
+        mcnemar=test,
+    )
+
+
+def _baseline(tally: Tally, subject: ReportSubject) -> Baseline:
+    if not isinstance(tally, ClassificationTally):
+        return Baseline(name="mean", metric="r2", value=0.0)
+    largest = int(tally.support[:-1].argmax())
+    share = int(tally.support[largest]) / tally.examples
+    return Baseline(name=f"majority class `{subject.classes[largest]}`", metric="accuracy", value=share)
+
+
+def _class_reports(tally: Tally, subject: ReportSubject) -> tuple[ClassReport, ...]:
+    if not isinstance(tally, ClassificationTally):
+        return ()
+    counts = zip(tally.support.tolist(), tally.predicted.tolist(), strict=True)
+    return tuple(
+        ClassReport(label=label, examples=examples, predicted=predicted, metrics=measured.metrics(subject.confidence))
+        for label, (examples, predicted), measured in zip(
+            subject.classes, counts, tally.measure_classes(), strict=False
+        )
+    )
+
+
+def _confusion_matrix(tally: Tally, subject: ReportSubject) -> ConfusionMatrix | None:
+    """Rows and columns of unknown labels and missing predictions are there only if they count anything."""
+    if not isinstance(tally, ClassificationTally) or not 0 < len(tally.confusion) <= _MOST_CLASSES_IN_MATRIX + 1:
+        return None
+    matrix, labels = tally.confusion, list(subject.classes)
+    if matrix[-1].any() or matrix[:, -1].any():
+        labels.append(f"{_UNKNOWN} / {_NO_PREDICTION}")
+    return ConfusionMatrix(
+        labels=tuple(labels), counts=tuple(map(tuple, matrix[: len(labels), : len(labels)].tolist()))
+    )
+
+
+def _confusions(tally: Tally, subject: ReportSubject) -> tuple[Confusion, ...]:
+    if not isinstance(tally, ClassificationTally) or not len(tally.confusion):
+        return ()
+    wrong = tally.confusion.copy()
+    np.fill_diagonal(wrong[:-1, :-1], 0)
+    largest = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    pairs = zip(*(axis.tolist() for axis in np.unravel_index(largest, wrong.shape)), strict=True)
+    labels, answers = [*subject.classes, _UNKNOWN], [*subject.classes, _NO_PREDICTION]
+    found = [Confusion(label=labels[i], predicted=answers[j], count=int(wrong[i, j])) for i, j in pairs]
+    return tuple(confusion for confusion in found if confusion.count)

@@ -1,0 +1,74 @@
+"""Puts a blessed model where a model server watches."""
+
+import re
+from pathlib import Path
+
+from components.component import Component, Context, Input, Output
+from schemas.artifacts import Model, ModelBlessing, Property, PushedModel
+from schemas.config import PushConfig
+from schemas.errors import ConfigError, TrainworksError
+from schemas.verdict import Verdict
+
+
+class Pusher(Component):
+    """Copies `Format-Serving` to `<directory>/<model_name>/<version>`, where it appears at once and whole.
+
+    Versions are seconds since 1970, or one more than the highest there is. A model whose files are, byte by byte, those
+    of the newest version is not pushed again: that version is adopted, so a run that was killed after its push and
+    before its end does not push twice.
+    """
+
+    model: Input[Model]
+    blessing: Input[ModelBlessing]
+    pushed_model: Output[PushedModel]
+
+    push: PushConfig
+    model_name: str
+
+    def run(self, context: Context) -> None:
+        """Pushes.
+
+        Raises:
+            ConfigError: `model_name` is not the name of a folder.
+            TrainworksError: the model is not blessed, there is no exported model, or it cannot be copied.
+        """
+        from components.versions import push_version
+
+        self._check_name()
+        self._check_blessing()
+        folder = context.base / self.push.directory / self.model_name
+        pushed = push_version(self.model.serving, folder, model=str(self.model.uri))
+        if pushed.adopted:
+            context.logger.info("Version %s of %s is this very model; not pushed again", pushed.path.name, folder)
+        else:
+            context.logger.info("Pushed version %s to %s", pushed.path.name, pushed.path)
+        properties: dict[str, Property] = {
+            "pushed_version": int(pushed.path.name),
+            "pushed_destination": str(pushed.path),
+        }
+        self.pushed_model = PushedModel(uri=pushed.path, properties={**self.pushed_model.properties, **properties})
+
+    def still_valid(self) -> bool:
+        """Whether the pushed version is still there."""
+        return (self.pushed_model.uri / "saved_model.pb").is_file()
+
+    def _check_name(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.model_name):
+            raise ConfigError(
+                "`model_name` must be letters, digits, `.`, `_` and `-`, at most 100, as the name of a folder."
+                f" Received: model_name={self.model_name!r}"
+            )
+
+    def _check_blessing(self) -> None:
+        if (self.blessing.uri / "BLESSED").is_file():
+            return
+        reasons = "; ".join(
+            f"{rule.rule}: found {rule.found}" for rule in _verdict(self.blessing.uri).rules if rule.verdict == "failed"
+        )
+        raise TrainworksError(
+            f"Only a blessed model is pushed, and {self.model.uri} is not: {reasons or 'it has no file `BLESSED`'}."
+        )
+
+
+def _verdict(folder: Path) -> Verdict:
+    return Verdict.load(folder) if (folder / "verdict.json").is_file() else Verdict(rules=())

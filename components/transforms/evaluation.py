@@ -1,0 +1,327 @@
+"""Evaluation in Beam: read raw examples, ask the exported models, accumulate, write the report.
+
+The records of a shard are read, scored and tallied in one stage; what crosses stages are file names, counts of slice
+values and tallies.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from apache_beam.utils.shared import Shared
+from numpy.typing import NDArray
+from tensorflow.core.protobuf import saved_model_pb2
+
+from components.metrics.accumulator import Accumulator, Answers, ScoredExamples, TallySettings
+from components.metrics.report import ReportSubject, build_report
+from components.transforms.beam import WriteBytes, beam_pipeline
+from components.transforms.tfrecords import ReadBatches, parse_spec
+from schemas.config import BeamConfig, Task
+from schemas.errors import DataError, TrainworksError
+from schemas.ingestion import FeatureType
+
+SIGNATURE = "serve_examples"
+
+_MOST_SLICES = 100
+"""Values of a slicing that are reported, the largest; and those that rules name."""
+
+_CHUNK_ROWS, _CHUNK_BYTES = 8192, 32 << 20
+"""Examples that are sorted by length and tallied together."""
+
+_BATCH_ROWS, _BATCH_BYTES = 512, 8 << 20
+"""Examples a call of the model: enough for full speed, and bounded where examples are images."""
+
+_MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """An exported model and the label's words in the order of its scores."""
+
+    serving: str
+    classes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """All that a worker must know."""
+
+    label: str
+    columns: Mapping[str, FeatureType]
+    """The label, and the columns to slice by."""
+    slicings: tuple[tuple[str, ...], ...]
+    named_slices: tuple[str, ...]
+    """Slices to report whatever their size."""
+    candidate: ModelFolder
+    champion: ModelFolder | None
+    settings: TallySettings
+
+
+def check_servable(serving: Path) -> None:
+    """Reads the SavedModel's signatures without loading it.
+
+    Raises:
+        TrainworksError: there is no SavedModel, or it does not take serialized examples.
+    """
+    try:
+        content = saved_model_pb2.SavedModel.FromString((serving / "saved_model.pb").read_bytes())
+    except OSError as error:
+        raise TrainworksError(f"An exported model must stand in {serving}: {error}") from error
+    signatures = sorted({name for graph in content.meta_graphs for name in graph.signature_def})
+    if SIGNATURE not in signatures:
+        there = ", ".join(name for name in signatures if not name.startswith("__"))
+        raise TrainworksError(f"The model in {serving} must have a signature `{SIGNATURE}`. Received: {there}")
+
+
+def evaluate(
+    shards: Sequence[Path], job: EvaluationJob, subject: ReportSubject, report: Path, config: BeamConfig
+) -> None:
+    """Runs the evaluation and writes the report to a file; the file is missing where there was no example."""
+    with beam_pipeline(config) as pipeline:
+        slices = _slices_to_report(pipeline, shards, job)
+        (
+            pipeline
+            | "Shards" >> beam.Create([str(shard) for shard in shards], reshuffle=False)
+            | "Spread" >> beam.Reshuffle()
+            | "Score" >> beam.ParDo(_Score(job), beam.pvalue.AsIter(slices))
+            | "Tally" >> beam.CombineGlobally(_Accumulate(job.settings)).without_defaults()
+            | "Report" >> beam.Map(_report, subject, job.slicings, beam.pvalue.AsIter(slices))
+            | "Write" >> WriteBytes(report)
+        )
+
+
+def _slices_to_report(pipeline: beam.Pipeline, shards: Sequence[Path], job: EvaluationJob) -> beam.PCollection:
+    """`(slicing, [(count, key), ...])`: of each slicing the largest slices, one more than are reported."""
+    if not job.slicings:
+        return pipeline | "NoSlices" >> beam.Create([])
+    columns = {name: job.columns[name] for slicing in job.slicings for name in slicing}
+    return (
+        pipeline
+        | "ReadSlices" >> ReadBatches(shards, columns, ragged=True)
+        | "CountSlices" >> beam.FlatMap(_count_slices, job.slicings)
+        | "SumSlices" >> beam.CombinePerKey(sum)
+        | "BySlicing" >> beam.MapTuple(lambda key, count: (key[0], (count, key[1])))
+        | "Largest" >> beam.combiners.Top.PerKey(_MOST_SLICES + 1)
+    )
+
+
+def _count_slices(
+    batch: Mapping[str, tf.RaggedTensor], slicings: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[tuple[int, str], int]]:
+    values = {name: column_values(column) for name, column in batch.items()}
+    for number, slicing in enumerate(slicings):
+        keys, inverse = slice_keys(slicing, values)
+        for key, count in zip(keys, np.bincount(inverse, minlength=len(keys)).tolist(), strict=True):
+            yield (number, key), count
+
+
+class _Score(beam.DoFn):
+    """From shards to scored chunks. A worker loads each model once, whatever the number of its threads and bundles."""
+
+    def __init__(self, job: EvaluationJob) -> None:
+        self._job = job
+        self._candidate_handle, self._champion_handle = Shared(), Shared()
+
+    def setup(self) -> None:
+        job = self._job
+        self._candidate = self._candidate_handle.acquire(
+            lambda: Scorer(job.candidate, job.settings.task), job.candidate.serving
+        )
+        self._champion: Scorer | None = None
+        if job.champion is not None:
+            folder = job.champion
+            self._champion = self._champion_handle.acquire(lambda: Scorer(folder, job.settings.task), folder.serving)
+
+    def process(self, shard: str, slices: Iterable[tuple[int, list[tuple[int, str]]]]) -> Iterator[ScoredExamples]:
+        chosen = {key for _, largest in slices for _, key in largest[:_MOST_SLICES]} | set(self._job.named_slices)
+        for records in read_chunks(shard):
+            yield self._score(records, chosen)
+
+    def _score(self, records: NDArray[np.object_], chosen: set[str]) -> ScoredExamples:
+        job = self._job
+        parsed = tf.io.parse_example(records, parse_spec(job.columns, ragged=True))
+        values = {name: column_values(column) for name, column in parsed.items()}
+        labels = self._labels(values[job.label], parsed[job.label])
+        candidate = self._candidate.answers(records, labels)
+        return ScoredExamples(
+            hashes=tf.strings.to_hash_bucket_fast(records, 2**63 - 1).numpy().astype(np.uint64),
+            candidate=candidate,
+            champion=self._champion.answers(records, labels) if self._champion else None,
+            unknown_labels=self._unknown(labels, candidate),
+            slices=slice_rows(job.slicings, values, chosen),
+        )
+
+    def _labels(self, values: "ColumnValues", column: tf.RaggedTensor) -> "ColumnValues | NDArray[np.float32]":
+        if self._job.settings.task == "classification":
+            return values
+        if (column.row_lengths().numpy() == 0).any():
+            raise DataError(f"Every example must have a number in `{self._job.label}`; an example has none.")
+        numbers = tf.cast(tf.gather(column.flat_values, column.row_starts()), tf.float32).numpy()
+        if not np.isfinite(numbers).all():
+            raise DataError(f"`{self._job.label}` must be finite in every example; one holds NaN or infinity.")
+        return numbers
+
+    def _unknown(self, labels: "ColumnValues | NDArray[np.float32]", candidate: Answers) -> dict[bytes, int]:
+        if not isinstance(labels, ColumnValues):
+            return {}
+        unknown = labels.inverse[candidate.labels == len(self._job.candidate.classes)]
+        counts = np.bincount(unknown, minlength=len(labels.distinct))
+        return {labels.distinct[i]: int(counts[i]) for i in np.flatnonzero(counts).tolist()}
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """A column as its distinct values and, for each row, which of them it holds."""
+
+    distinct: list[bytes]
+    inverse: NDArray[np.int64]
+
+
+def column_values(column: tf.RaggedTensor) -> ColumnValues:
+    """The first value of each row as text, `(missing)` where there is none; numbers as TensorFlow prints them."""
+    filled = column.row_lengths().numpy() > 0
+    firsts = tf.gather(column.flat_values, tf.boolean_mask(column.row_starts(), filled))
+    if firsts.dtype.is_floating:
+        firsts = tf.strings.as_string(firsts, shortest=True)
+    elif firsts.dtype != tf.string:
+        firsts = tf.strings.as_string(firsts)
+    rows = np.full(len(filled), _MISSING.encode(), object)
+    rows[filled] = firsts.numpy()
+    distinct, inverse = np.unique(rows, return_inverse=True)
+    return ColumnValues(distinct.tolist(), inverse)
+
+
+def slice_keys(slicing: Sequence[str], values: Mapping[str, ColumnValues]) -> tuple[list[str], NDArray[np.int64]]:
+    """The slices of a slicing that occur, and for each row which it is in."""
+    codes = np.stack([values[name].inverse for name in slicing], axis=1)
+    combinations, inverse = np.unique(codes, axis=0, return_inverse=True)
+    texts = [[value.decode(errors="replace") for value in values[name].distinct] for name in slicing]
+    keys = [
+        ",".join(f"{name}={text[code]}" for name, text, code in zip(slicing, texts, codes_of, strict=True))
+        for codes_of in combinations.tolist()
+    ]
+    return keys, inverse.reshape(-1)
+
+
+def slice_rows(
+    slicings: Sequence[Sequence[str]], values: Mapping[str, ColumnValues], chosen: set[str]
+) -> dict[str, NDArray[np.int64]]:
+    """Rows of each chosen slice that occurs."""
+    rows: dict[str, NDArray[np.int64]] = {}
+    for slicing in slicings:
+        keys, inverse = slice_keys(slicing, values)
+        order = np.argsort(inverse, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(keys)))[:-1])
+        # Two values may read alike once they are text (broken UTF-8): they are one slice.
+        for key, part in zip(keys, parts, strict=True):
+            if key in chosen:
+                rows[key] = np.concatenate([rows[key], part]) if key in rows else part
+    return rows
+
+
+def read_chunks(shard: str) -> Iterator[NDArray[np.object_]]:
+    """Serialized examples of a shard, in arrays of bounded rows and bytes, sorted by length.
+
+    Examples of like length are then scored together, and short texts do not pay for the padding of long ones.
+    """
+    parts: list[NDArray[np.object_]] = []
+    rows = size = 0
+    for batch in tf.data.TFRecordDataset([shard], buffer_size=1 << 20).batch(256).prefetch(4):
+        parts.append(batch.numpy())
+        rows, size = rows + len(parts[-1]), size + int(tf.reduce_sum(tf.strings.length(batch)))
+        if rows >= _CHUNK_ROWS or size >= _CHUNK_BYTES:
+            yield _by_length(parts)
+            parts, rows, size = [], 0, 0
+    if parts:
+        yield _by_length(parts)
+
+
+def _by_length(parts: Sequence[NDArray[np.object_]]) -> NDArray[np.object_]:
+    records = np.concatenate(parts)
+    return records[np.argsort(tf.strings.length(records).numpy(), kind="stable")]
+
+
+class Scorer:
+    """A loaded model, asked in batches."""
+
+    def __init__(self, folder: ModelFolder, task: Task) -> None:
+        import tensorflow_text  # noqa: F401 - registers the ops of exported tokenizers
+
+        self._folder, self._task = folder, task
+        self._model = tf.saved_model.load(folder.serving)
+        self._signature = self._model.signatures[SIGNATURE]
+        self._index = {label: index for index, label in enumerate(folder.classes)}
+
+    def answers(self, records: NDArray[np.object_], labels: ColumnValues | NDArray[np.float32]) -> Answers:
+        """Answers to serialized examples; labels become class indices, unknown ones the number of classes."""
+        output = "scores" if self._task == "classification" else "prediction"
+        scores = np.concatenate([self._ask(batch, output) for batch in _batches(records)])
+        if not isinstance(labels, ColumnValues):
+            return Answers(labels, scores.reshape(-1))
+        if scores.shape[1:] != (len(self._index),):
+            raise TrainworksError(
+                f"The model in {self._folder.serving} must answer one score for each of the {len(self._index)} labels"
+                f" of assets/labels.txt. Received: scores of shape {scores.shape}"
+            )
+        known = np.array([self._index.get(label, len(self._index)) for label in labels.distinct], np.int64)
+        return Answers(known[labels.inverse], scores)
+
+    def _ask(self, batch: NDArray[np.object_], output: str) -> NDArray[np.float32]:
+        answers = self._signature(examples=tf.constant(batch, tf.string))
+        if output not in answers:
+            raise TrainworksError(
+                f"`{SIGNATURE}` of the model in {self._folder.serving} must answer `{output}`."
+                f" Received: {', '.join(sorted(answers))}"
+            )
+        return answers[output].numpy().astype(np.float32)
+
+
+def _batches(records: NDArray[np.object_]) -> Iterator[NDArray[np.object_]]:
+    """Cuts a chunk, sorted by length, into calls of the model."""
+    start = 0
+    while start < len(records):
+        rows = _BATCH_ROWS
+        while rows > 1 and len(records[min(start + rows, len(records)) - 1]) * rows > _BATCH_BYTES:
+            rows //= 2
+        yield records[start : start + rows]
+        start += rows
+
+
+class _Accumulate(beam.CombineFn):
+    """The accumulator as Beam wants it."""
+
+    def __init__(self, settings: TallySettings) -> None:
+        self._settings = settings
+
+    def create_accumulator(self) -> Accumulator:
+        return Accumulator.empty(self._settings)
+
+    def add_input(self, accumulator: Accumulator, element: ScoredExamples) -> Accumulator:
+        accumulator.add(element)
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[Accumulator]) -> Accumulator:
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            merged.merge(accumulator)
+        return merged
+
+    def extract_output(self, accumulator: Accumulator) -> Accumulator:
+        return accumulator
+
+
+def _report(
+    accumulator: Accumulator,
+    subject: ReportSubject,
+    slicings: Sequence[tuple[str, ...]],
+    slices: Iterable[tuple[int, list[tuple[int, str]]]],
+) -> bytes:
+    cut = sorted(number for number, largest in slices if len(largest) > _MOST_SLICES)
+    notes = tuple(
+        f"slices by {', '.join(slicings[number])}: more than {_MOST_SLICES} values; the largest are shown"
+        for number in cut
+    )
+    return build_report(accumulator, subject, notes).to_json()

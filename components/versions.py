@@ -1,0 +1,222 @@
+"""Publishing a folder as a version: whole or not at all, never over another, whatever dies in between.
+
+A version is staged in a hidden sibling folder on the same file system, every file and folder is brought to the disk,
+and one rename publishes it. A model server looks for folders whose names are numbers, so it never sees a staged one:
+https://www.tensorflow.org/tfx/serving/serving_config. Pushers into one folder take turns by a lock on it, which dies
+with its process.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.errors import TrainworksError
+
+MANIFEST = Path("assets.extra") / "manifest.json"
+"""Model servers leave `assets.extra` alone but for warm-up requests."""
+
+_STAGED = ".staged-"
+_CHUNK = 1 << 20
+_LARGEST_VERSION = 2**62
+"""Versions are int64 for a model server; larger names are none, and there must be room above."""
+
+
+class Manifest(BaseModel):
+    """What a pushed version holds. The same model gives the same manifest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: dict[str, str]
+    """Path within the version to the file's SHA-256, in the order of the paths."""
+    digest: str
+    """SHA-256 over all of `files`."""
+    model: str
+    """The Model artifact that was pushed."""
+    created_by: str
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The published folder; `adopted` if it stood there already with the same content."""
+
+    path: Path
+    adopted: bool
+
+
+def push_version(serving: Path, folder: Path, *, model: str) -> Pushed:
+    """Publishes a SavedModel folder as the next version in `folder`.
+
+    Args:
+        serving: the SavedModel.
+        folder: where the versions of this model stand.
+        model: what the manifest says the version was made from.
+
+    Raises:
+        TrainworksError: there is no SavedModel, or it cannot be copied (a full disk, say); nothing is left behind.
+    """
+    if not (serving / "saved_model.pb").is_file():
+        raise TrainworksError(f"A SavedModel must stand in {serving} to be pushed. Received: no saved_model.pb")
+    files = _files(serving)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _turn(folder) as alone:
+            if alone:
+                _remove_abandoned(folder)
+            return _adopt(serving, files, folder) or _push(serving, files, folder, model)
+    except OSError as error:
+        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
+        raise TrainworksError(
+            f"The model cannot be pushed to {folder}: {what}. Nothing was left behind; mend this and run again."
+        ) from error
+
+
+def versions(folder: Path) -> dict[int, Path]:
+    """Everything in a folder that a model server would take for a version, in order, whatever it holds."""
+    paths = [path for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()]
+    numbered = {int(path.name): path for path in paths if len(path.name) < 20}
+    return {number: numbered[number] for number in sorted(numbered) if number < _LARGEST_VERSION}
+
+
+def read_manifest(version_folder: Path) -> Manifest | None:
+    """The manifest of a pushed version; None where there is none, or none that can be read."""
+    try:
+        return Manifest.model_validate_json((version_folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _adopt(serving: Path, files: list[Path], folder: Path) -> Pushed | None:
+    """The newest version, if it holds the same files."""
+    newest = next(reversed(versions(folder).values()), None)
+    manifest = read_manifest(newest) if newest else None
+    if newest is None or manifest is None or not all((newest / name).is_file() for name in manifest.files):
+        return None
+    same = manifest.digest == _digest({str(file): _sha256(serving / file) for file in files})
+    return Pushed(newest, adopted=True) if same else None
+
+
+def _push(serving: Path, files: list[Path], folder: Path, model: str) -> Pushed:
+    staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
+    try:
+        staged.mkdir()
+        digests = {str(file): _copy(serving / file, staged / file) for file in files}
+        created_by = f"trainworks {_own_version()}"
+        manifest = Manifest(files=digests, digest=_digest(digests), model=model, created_by=created_by)
+        _write(staged / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+        _sync_folders(staged)
+        path = _publish(staged, folder)
+        _sync(folder)
+        _sync(folder.parent)
+        return Pushed(path, adopted=False)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _publish(staged: Path, folder: Path) -> Path:
+    """Renames the staged folder to the next version. A rename never replaces a folder that holds something."""
+    while True:
+        highest = max(versions(folder), default=0)
+        path = folder / str(max(int(time.time()), highest + 1))
+        try:
+            return staged.rename(path)
+        except OSError as error:
+            # Somebody without our lock took the number in between.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[bool]:
+    """Waits for this process's turn. False where the file system has no locks: renames alone then protect."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what a killed pusher left; whoever holds the folder's lock knows that nobody is staging."""
+    for path in folder.glob(f"{_STAGED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _files(serving: Path) -> list[Path]:
+    """Files of a SavedModel but for a manifest, sorted. A link could lead anywhere, and is refused."""
+    found = []
+    for path in sorted(serving.rglob("*")):
+        if path.is_symlink():
+            raise TrainworksError(f"A model that is pushed must hold no links. Received: {path}")
+        if path.is_file() and path.relative_to(serving) != MANIFEST:
+            found.append(path.relative_to(serving))
+    return found
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copies a file to the disk; returns its SHA-256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(_CHUNK):
+            digest.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return digest.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as writer:
+        writer.write(content)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _sync_folders(root: Path) -> None:
+    for path in [*(path for path in root.rglob("*") if path.is_dir()), root]:
+        _sync(path)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as reader:
+        return hashlib.file_digest(reader, "sha256").hexdigest()
+
+
+def _digest(files: dict[str, str]) -> str:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _own_version() -> str:
+    try:
+        return version("trainworks")
+    except PackageNotFoundError:
+        return "(not installed)"

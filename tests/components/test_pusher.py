@@ -1,0 +1,230 @@
+"""The Pusher on real folders and processes."""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from components.component import Channel, Context
+from components.pusher import Pusher
+from components.versions import MANIFEST, push_version, read_manifest, versions
+from schemas.artifacts import Model, ModelBlessing, PushedModel
+from schemas.config import PushConfig
+from schemas.errors import ConfigError, TrainworksError
+from schemas.verdict import RuleVerdict, Verdict
+
+_PUSH = "import sys; from pathlib import Path; from components.versions import push_version;"
+_PUSH += "print(push_version(Path(sys.argv[1]), Path(sys.argv[2]), model='m').path.name)"
+
+
+def _model(uri: Path, content: bytes = b"graph", files: int = 1) -> Model:
+    model = Model(uri=uri)
+    (model.serving / "variables").mkdir(parents=True)
+    (model.serving / "saved_model.pb").write_bytes(content)
+    for i in range(files):
+        (model.serving / "variables" / f"variables.data-{i:05d}").write_bytes(content * 1000)
+    return model
+
+
+def _pusher(model: Model, blessing: ModelBlessing, output: Path, *, name: str = "news") -> Pusher:
+    producer = object.__new__(Pusher)
+    component = Pusher(
+        model=Channel(producer, "model", Model),
+        blessing=Channel(producer, "blessing", ModelBlessing),
+        push=PushConfig(directory="served"),
+        model_name=name,
+    )
+    return component.bind({"model": model, "blessing": blessing}, {"pushed_model": PushedModel(output)})
+
+
+def _blessing(uri: Path, *, blessed: bool = True) -> ModelBlessing:
+    uri.mkdir()
+    (uri / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    failed = RuleVerdict(rule="accuracy >= 0.9", expected="at least 0.9", found="0.5 [0.4, 0.6]", verdict="failed")
+    Verdict(rules=() if blessed else (failed,)).save(uri)
+    return ModelBlessing(uri)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def _whole(version: Path) -> bool:
+    """Whether a version holds exactly what its manifest says."""
+    manifest = read_manifest(version)
+    assert manifest is not None
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in _contents(version).items()}
+    found.pop(str(MANIFEST))
+    return found == manifest.files
+
+
+def test_a_blessed_model_is_pushed_whole_with_its_manifest(tmp_path: Path, context: Context) -> None:
+    model = _model(tmp_path / "model")
+    before = int(time.time())
+    pusher = _pusher(model, _blessing(tmp_path / "blessing"), tmp_path / "output")
+    pusher.run(context)
+    path = pusher.pushed_model.uri
+    assert path.parent == tmp_path / "served" / "news"
+    assert before <= pusher.pushed_model.version <= time.time()
+    assert pusher.pushed_model.properties == {"pushed_version": int(path.name), "pushed_destination": str(path)}
+    assert _whole(path)
+    assert read_manifest(path).model == str(model.uri)
+    copied = _contents(path)
+    del copied[str(MANIFEST)]
+    assert copied == _contents(model.serving)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert pusher.still_valid()
+    (path / "saved_model.pb").unlink()
+    assert not pusher.still_valid()
+
+
+def test_what_is_not_blessed_is_not_pushed(tmp_path: Path, context: Context) -> None:
+    pusher = _pusher(_model(tmp_path / "model"), _blessing(tmp_path / "no", blessed=False), tmp_path / "output")
+    with pytest.raises(TrainworksError, match=r"Only a blessed model is pushed.*accuracy >= 0.9: found 0.5"):
+        pusher.run(context)
+    assert not (tmp_path / "served").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
+def test_the_name_cannot_lead_elsewhere(tmp_path: Path, context: Context, name: str) -> None:
+    pusher = _pusher(_model(tmp_path / "model"), _blessing(tmp_path / "yes"), tmp_path / "output", name=name)
+    with pytest.raises(ConfigError, match="`model_name` must be"):
+        pusher.run(context)
+
+
+def test_the_same_model_is_adopted_and_a_new_one_never_overwrites(tmp_path: Path) -> None:
+    first = push_version(_model(tmp_path / "a").serving, tmp_path / "served", model="a")
+    again = push_version(_model(tmp_path / "b").serving, tmp_path / "served", model="b")
+    assert (again.path, again.adopted) == (first.path, True)
+    before = _contents(first.path)
+    second = push_version(_model(tmp_path / "c", b"other").serving, tmp_path / "served", model="c")
+    assert not second.adopted
+    assert int(second.path.name) > int(first.path.name)
+    assert _contents(first.path) == before
+    # The first model again: it is not the newest version any more, so it is a version of its own.
+    third = push_version(_model(tmp_path / "d").serving, tmp_path / "served", model="d")
+    assert list(versions(tmp_path / "served").values()) == [first.path, second.path, third.path]
+
+
+def test_a_damaged_newest_version_is_not_adopted(tmp_path: Path) -> None:
+    model = _model(tmp_path / "a")
+    first = push_version(model.serving, tmp_path / "served", model="a")
+    (first.path / "saved_model.pb").unlink()
+    second = push_version(model.serving, tmp_path / "served", model="a")
+    assert not second.adopted
+    assert second.path != first.path
+
+
+def test_versions_increase_though_the_clock_steps_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = []
+    for i, now in enumerate([2_000_000_000.9, 1_000_000_000.0, 1_999_999_999.0, 2_000_000_500.0]):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        model = _model(tmp_path / f"model-{i}", str(i).encode())
+        numbers.append(int(push_version(model.serving, tmp_path / "served", model="m").path.name))
+    assert numbers == [2_000_000_000, 2_000_000_001, 2_000_000_002, 2_000_000_500]
+
+
+def test_anything_with_a_number_for_a_name_counts_as_a_version(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    (served / "9000000000").mkdir(parents=True)
+    (served / "9000000007").write_text("a file")
+    for other in ("notes", "99999999999999999999999999", "٣", "-5", "1.5"):
+        (served / other).mkdir()
+    pushed = push_version(_model(tmp_path / "model").serving, served, model="m")
+    assert pushed.path.name == "9000000008"
+
+
+def test_links_and_missing_models_are_refused(tmp_path: Path) -> None:
+    model = _model(tmp_path / "model")
+    (model.serving / "assets").symlink_to("/etc")
+    with pytest.raises(TrainworksError, match="must hold no links"):
+        push_version(model.serving, tmp_path / "served", model="m")
+    with pytest.raises(TrainworksError, match="no saved_model.pb"):
+        push_version(tmp_path / "nothing", tmp_path / "served", model="m")
+
+
+def test_pushers_at_the_same_time_get_versions_of_their_own(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    models = [_model(tmp_path / f"model-{i}", bytes([i]), files=20) for i in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", _PUSH, m.serving, served], stdout=subprocess.PIPE, text=True)
+        for m in models
+    ]
+    names = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4
+    assert len(set(names)) == 4
+    assert set(names) == {path.name for path in served.iterdir()}
+    for name, model in zip(names, models, strict=True):
+        assert _whole(served / name)
+        assert (served / name / "saved_model.pb").read_bytes() == (model.serving / "saved_model.pb").read_bytes()
+
+
+def test_a_number_taken_in_between_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without locks (some network file systems) a rename meets the other's folder and takes the next number."""
+    served = tmp_path / "served"
+    rename, taken = Path.rename, []
+
+    def race(self: Path, target: Path) -> Path:
+        if not taken:
+            taken.append(target)
+            target.mkdir()
+            (target / "saved_model.pb").write_bytes(b"theirs")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", race)
+    pushed = push_version(_model(tmp_path / "model").serving, served, model="m")
+    assert int(pushed.path.name) == int(taken[0].name) + 1
+    assert (taken[0] / "saved_model.pb").read_bytes() == b"theirs"
+
+
+def test_a_kill_at_any_moment_leaves_whole_versions_only(tmp_path: Path) -> None:
+    """Kills pushers at random moments; what can be seen is always whole, and the next push leaves no rest."""
+    seed = int(time.time())
+    print(f"seed: {seed}")
+    generator, served, killed = random.Random(seed), tmp_path / "served", 0
+    model = _model(tmp_path / "model", os.urandom(500), files=60)
+    push = "import sys\nfrom pathlib import Path\nfrom components.versions import push_version\n"
+    push += "print('ready', flush=True)\npush_version(Path(sys.argv[1]), Path(sys.argv[2]), model='m')\n"
+    for i in range(20):
+        (model.serving / "saved_model.pb").write_bytes(str(i).encode())
+        arguments = [sys.executable, "-c", push, model.serving, served]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            time.sleep(generator.random() * 0.15)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        assert all(_whole(path) for path in versions(served).values()) if served.exists() else True
+        assert all(name.name.isdigit() or name.name.startswith(".staged-") for name in served.glob("*"))
+    assert killed
+    pushed = push_version(model.serving, served, model="m")
+    assert _whole(pushed.path)
+    assert all(path.name.isdigit() for path in served.iterdir())
+
+
+def test_a_disk_that_cannot_take_it_leaves_nothing(tmp_path: Path) -> None:
+    model, served = _model(tmp_path / "model", os.urandom(2000)), tmp_path / "served"
+    limited = subprocess.run(
+        [sys.executable, "-c", _PUSH, model.serving, served],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),  # noqa: PLW1509
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "TrainworksError: The model cannot be pushed" in limited.stderr
+    assert "File too large" in limited.stderr
+    assert list(served.iterdir()) == []
+
+
+def test_the_manifest_is_the_same_for_the_same_model(tmp_path: Path) -> None:
+    model = _model(tmp_path / "model")
+    texts = {(push_version(model.serving, tmp_path / f"s{i}", model="m").path / MANIFEST).read_text() for i in range(2)}
+    assert len(texts) == 1
+    assert list(json.loads(texts.pop())["files"]) == ["saved_model.pb", "variables/variables.data-00000"]
