@@ -13,7 +13,7 @@ FeatureType = Literal["BYTES", "INT", "FLOAT"]
 SOURCE = "_source"
 """Name of the feature that holds an example's origin, `file:line` (a path relative to the pipeline file)."""
 
-DefectKind = Literal["invalid_utf8", "ragged_row", "nul_byte", "missing_label", "malformed_row"]
+DefectKind = Literal["invalid_utf8", "ragged_row", "nul_byte", "missing_label", "malformed_row", "wrong_type"]
 
 
 class Defect(BaseModel):

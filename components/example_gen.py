@@ -1,0 +1,208 @@
+"""ExampleGen: raw files to tf.Example, split by split, with a report of every defect met on the way."""
+
+import difflib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from components.component import Component, Context, Output
+from components.input_files import as_globs, matched_files, prepared_files
+from schemas.artifacts import Examples
+from schemas.config import DataConfig, HoldoutConfig, Task
+from schemas.errors import ConfigError, DataError
+from schemas.ingestion import SOURCE, FeatureType, Ingestion
+
+if TYPE_CHECKING:
+    from components.transforms.columns import Column
+    from components.transforms.ingest import Ingested, Unit
+    from components.transforms.readers import Reader, Source
+
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+class ExampleGen(Component):
+    """Reads labelled rows and writes tf.Example, byte for byte the same every time.
+
+    Formats are csv, jsonl, parquet, tfrecord and tfds; files whose names end in `.gz` are unpacked. Each example holds
+    the feature columns and a classification label as BYTES, a regression label as FLOAT, the columns that `keep` and
+    the holdout's partition name, and `_source`, the row's `file:line`. `components/transforms/columns.py` says how
+    values are converted and which defects leave a row out, `components/transforms/splits.py` how rows get their split.
+
+    Args:
+        data: the pipeline file's `data` section.
+        task: decides the label's type.
+
+    Raises:
+        ConfigError: a split's name or a holdout does not go with the rest; tensorflow-datasets is missing.
+        DataError: nothing matches, a file or column is missing or unreadable, or a split comes out empty.
+    """
+
+    data: DataConfig
+    task: Task
+    examples: Output[Examples]
+
+    libraries: ClassVar[tuple[str, ...]] = ("apache-beam", "pyarrow", "tensorflow")
+
+    def external_inputs(self, base: Path) -> Sequence[Path]:
+        if self.data.format == "tfds":
+            return prepared_files(self.data, base)
+        return sorted(
+            {path for split, globs in self.data.splits.items() for path, _ in matched_files(split, globs, base)}
+        )
+
+    def run(self, context: Context) -> None:
+        try:
+            self._ingest(context)
+        except BaseException:
+            _clear(self.examples.uri)
+            raise
+
+    def _ingest(self, context: Context) -> None:
+        import apache_beam as beam
+
+        from components.transforms.beam import beam_pipeline
+        from components.transforms.ingest import Ingest, load_report
+        from components.transforms.readers import make_reader
+
+        holdout = _checked_holdout(self.data)
+        reader = make_reader(self.data, context.base)
+        sources = list(_sources(self.data, context.base))
+        columns = self._columns(_probe(reader, sources, self._wanted(holdout)))
+        units = _units(reader, sources)
+        report = self.examples.uri / ".ingested.json"
+        with beam_pipeline(context.beam) as pipeline:
+            ingest = Ingest(reader, columns, holdout, self.examples.uri, report)
+            _ = pipeline | beam.Create(units, reshuffle=False) | ingest
+        ingested = load_report(report)
+        report.unlink()
+        self._publish(ingested, columns, holdout)
+
+    def _wanted(self, holdout: HoldoutConfig | None) -> dict[str, str]:
+        """Columns to write, each with the key of the pipeline file that asks for it; the most telling one."""
+        wanted = dict.fromkeys(self.data.keep, "keep")
+        if holdout and holdout.by != "hash":
+            wanted[holdout.by] = "holdout.by"
+        wanted |= dict.fromkeys(self.data.features.values(), "features")
+        wanted[self.data.label] = "label"
+        if SOURCE in wanted:
+            raise ConfigError(
+                f"`data.{wanted[SOURCE]}` may not name a column `{SOURCE}`: examples keep their origin there."
+            )
+        return wanted
+
+    def _columns(self, types: Mapping[str, FeatureType]) -> "list[Column]":
+        from components.transforms.columns import Column
+
+        columns = []
+        for name, natural in sorted(types.items()):
+            if name == self.data.label:
+                columns.append(Column(name, "FLOAT" if self.task == "regression" else "BYTES", "label"))
+            elif name in self.data.features.values():
+                columns.append(Column(name, "BYTES", "text"))
+            else:
+                columns.append(Column(name, natural, "kept"))
+        return columns
+
+    def _publish(self, ingested: "Ingested", columns: "Sequence[Column]", holdout: HoldoutConfig | None) -> None:
+        from components.transforms.shards import commit_shards
+
+        if ingested.failures:
+            raise ingested.failures[0].error()
+        counts = commit_shards(self.examples.uri, ingested.shards)
+        names = [*self.data.splits, *(holdout.fractions if holdout else ())]
+        for name in names:
+            if not counts.get(name):
+                raise _empty_split(name, self.data, holdout, ingested)
+        self.examples.write_ingestion(
+            Ingestion(
+                columns={column.name: column.type for column in columns} | {SOURCE: "BYTES"},
+                rows={name: counts[name] for name in names},
+                defects=tuple(tally.defect() for tally in ingested.tallies),
+            )
+        )
+        self.examples.properties.update(split_names=json.dumps(names), span=0, version=0)
+
+
+def _checked_holdout(data: DataConfig) -> HoldoutConfig | None:
+    """The holdout, once it goes with the splits; their names become folders."""
+    holdout = data.effective_holdout
+    held_out = holdout.fractions if holdout else {}
+    for name in [*data.splits, *held_out]:
+        if not _SPLIT_NAME.fullmatch(name):
+            raise ConfigError(
+                f"A split's name must consist of letters, digits, `_`, `-` and `.`. Received: {name!r} in `data`"
+            )
+        if name in data.splits and name in held_out:
+            raise ConfigError(f"`data.holdout` cuts the split `{name}`, which `data.splits` already gives. Rename one.")
+    return holdout
+
+
+def _sources(data: DataConfig, base: Path) -> "Iterator[Source]":
+    from components.transforms.readers import Source
+
+    for split, globs in data.splits.items():
+        if data.format == "tfds":
+            for name in as_globs(globs):
+                yield Source(split, name, f"{data.name}/{name}")
+        else:
+            for path, shown in matched_files(split, globs, base):
+                yield Source(split, str(path), shown)
+
+
+def _probe(reader: "Reader", sources: "Sequence[Source]", wanted: Mapping[str, str]) -> dict[str, FeatureType]:
+    """Every wanted column's type, the widest over all files. Raises a DataError for a file that lacks one."""
+    from components.transforms.readers import widest
+
+    types: dict[str, set[FeatureType | None]] = {name: set() for name in wanted}
+    for source in sources:
+        found = reader.probe(source)
+        for name, key in wanted.items():
+            if name not in found:
+                raise DataError(_missing_column(source.shown, name, key, list(found)))
+            types[name].add(found[name])
+    return {name: widest(kinds) or "BYTES" for name, kinds in types.items()}
+
+
+def _missing_column(shown: str, name: str, key: str, found: Sequence[str]) -> str:
+    listed = ", ".join(f"`{column}`" for column in found[:20]) + (", ..." if len(found) > 20 else "")
+    folded = {column.strip().casefold(): column for column in reversed(found)}
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    hint = f" Did you mean `{folded[near[0]]}`?" if near else ""
+    return f"`{shown}` has no column `{name}`, which `data.{key}` names. Columns found: {listed}.{hint}"
+
+
+def _units(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":
+    from components.transforms.ingest import Unit
+
+    parts = [(source, part) for source in sources for part in reader.parts(source)]
+    return [Unit(place, source, part) for place, (source, part) in enumerate(parts)]
+
+
+def _empty_split(name: str, data: DataConfig, holdout: HoldoutConfig | None, ingested: "Ingested") -> DataError:
+    """Why a split holds no example: no rows in its files, none that could be kept, or all on the other side."""
+    origin = name if name in data.splits else holdout.source if holdout else name
+    seen = ingested.seen.get(origin, 0)
+    if not seen:
+        listed = ", ".join(f"`{pattern}`" for pattern in as_globs(data.splits[origin]))
+        return DataError(f"Split `{origin}` has no rows: {listed} has a header at most. Put rows into it.")
+    dropped = [tally for tally in ingested.tallies if tally.split == origin and tally.defect().dropped]
+    if sum(tally.count for tally in dropped) == seen:
+        found = ", ".join(f"{tally.kind} {tally.count} (first {tally.first[0][2]})" for tally in dropped)
+        return DataError(f"No row of split `{origin}` could be kept: {found}. Received: {seen} rows")
+    share = f"{holdout.fractions.get(name, 1 - sum(holdout.fractions.values())):.0%}" if holdout else ""
+    return DataError(
+        f"Split `{name}`, {share} of the {seen} rows of `{origin}`, came out empty. "
+        f"Add rows, change `data.holdout`, or give `{name}` files of its own in `data.splits`."
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Leaves nothing half-written behind."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""ExampleGen in Beam: units of work in, shards and a count of what was met out.
+
+One DoFn reads a unit (a file, or row groups of one) as a stream, gives each row to its split and writes the shards; no
+record crosses a stage, so memory does not grow with the data. What comes out merges in any order to the same report.
+"""
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apache_beam as beam
+from pydantic import TypeAdapter
+
+from components.transforms.beam import WriteBytes
+from components.transforms.columns import DROPPING, Column, RowEncoder
+from components.transforms.readers import Part, Reader, Row, Source
+from components.transforms.shards import ShardWriter, WrittenShard
+from components.transforms.splits import Splitter
+from schemas.config import HoldoutConfig
+from schemas.errors import DataError, TrainworksError
+from schemas.ingestion import Defect, DefectKind
+
+KEPT_ORIGINS = 10
+"""Origins of a defect that are kept, a kind and split."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of work; `place` is its place among all units, by which shards and origins are ordered."""
+
+    place: int
+    source: Source
+    part: Part
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often a defect was met in a split, and where first: (unit's place, line, origin)."""
+
+    kind: DefectKind
+    split: str
+    count: int
+    first: tuple[tuple[int, int, str], ...]
+
+    def merge(self, other: "Tally") -> "Tally":
+        first = tuple(sorted(self.first + other.first)[:KEPT_ORIGINS])
+        return Tally(self.kind, self.split, self.count + other.count, first)
+
+    def defect(self) -> Defect:
+        rows = tuple(origin for _, _, origin in self.first)
+        return Defect(kind=self.kind, split=self.split, count=self.count, rows=rows, dropped=self.kind in DROPPING)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a unit could not be read or written; travels as a value, so that every Beam runner reports it alike."""
+
+    place: int
+    message: str
+    bad_data: bool
+
+    def error(self) -> TrainworksError:
+        return DataError(self.message) if self.bad_data else TrainworksError(self.message)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What came of some units: rows seen by split of the pipeline file, shards, defects, and the first failure."""
+
+    seen: dict[str, int] = field(default_factory=dict)
+    shards: tuple[WrittenShard, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+    def merge(self, other: "Ingested") -> "Ingested":
+        tallies = {(tally.kind, tally.split): tally for tally in self.tallies}
+        for tally in other.tallies:
+            mine = tallies.get((tally.kind, tally.split))
+            tallies[tally.kind, tally.split] = mine.merge(tally) if mine else tally
+        return Ingested(
+            seen={name: self.seen.get(name, 0) + other.seen.get(name, 0) for name in {**self.seen, **other.seen}},
+            shards=self.shards + other.shards,
+            tallies=tuple(sorted(tallies.values(), key=lambda tally: (tally.split, tally.kind))),
+            failures=tuple(sorted(self.failures + other.failures, key=lambda failure: failure.place)[:1]),
+        )
+
+
+_INGESTED = TypeAdapter(Ingested)
+
+
+class Ingest(beam.PTransform):
+    """Units to one JSON file at `report`; `load_report` reads it.
+
+    Args:
+        reader: the format's reader.
+        columns: what to write, sorted by name.
+        holdout: what is cut, or None.
+        uri: folder of the Examples artifact.
+        report: where the merged `Ingested` goes.
+    """
+
+    def __init__(
+        self, reader: Reader, columns: Sequence[Column], holdout: HoldoutConfig | None, uri: Path, report: Path
+    ) -> None:
+        super().__init__()
+        self._ingest_unit = IngestUnit(reader, columns, holdout, uri)
+        self._report = report
+
+    def expand(self, units: beam.PCollection) -> beam.PCollection:
+        return (
+            units
+            | "Spread" >> beam.Reshuffle()
+            | "Read and write" >> beam.ParDo(self._ingest_unit)
+            | "Merge" >> beam.CombineGlobally(_merged)
+            | "To JSON" >> beam.Map(_INGESTED.dump_json)
+            | "Report" >> WriteBytes(self._report)
+        )
+
+
+def load_report(path: Path) -> Ingested:
+    """What `Ingest` wrote."""
+    return _INGESTED.validate_json(path.read_bytes())
+
+
+def _merged(outcomes: Iterable[Ingested]) -> Ingested:
+    total = Ingested()
+    for outcome in outcomes:
+        total = total.merge(outcome)
+    return total
+
+
+class IngestUnit(beam.DoFn):
+    """Reads one unit, writes its examples, yields its `Ingested`. Arguments as for `Ingest`."""
+
+    def __init__(self, reader: Reader, columns: Sequence[Column], holdout: HoldoutConfig | None, uri: Path) -> None:
+        self._reader, self._columns, self._holdout, self._uri = reader, tuple(columns), holdout, str(uri)
+
+    def process(self, unit: Unit) -> Iterator[Ingested]:
+        splitter = Splitter(unit.source.split, self._holdout)
+        writers = {name: ShardWriter(Path(self._uri, f"Split-{name}"), name, unit.place) for name in splitter.names}
+        tallies: dict[tuple[DefectKind, str], Tally] = {}
+        failures: tuple[Failure, ...] = ()
+        seen = 0
+        try:
+            seen = self._write_rows(unit, splitter, writers, tallies)
+            shards = [shard for writer in writers.values() for shard in writer.close()]
+        except (TrainworksError, OSError) as error:
+            shards, failures = [], (_failure(unit, error),)
+        yield Ingested({unit.source.split: seen}, tuple(shards), tuple(tallies.values()), failures)
+
+    def _write_rows(
+        self,
+        unit: Unit,
+        splitter: Splitter,
+        writers: Mapping[str, ShardWriter],
+        tallies: dict[tuple[DefectKind, str], Tally],
+    ) -> int:
+        partition = self._holdout.by if self._holdout and self._holdout.by != "hash" else None
+        encode = RowEncoder(self._columns, partition).encode
+        write = {name: writer.write for name, writer in writers.items()}
+        shown = unit.source.shown.encode("utf-8", "replace")
+        seen = 0
+        for row in self._reader.rows(unit.source, unit.part, [column.name for column in self._columns]):
+            seen += 1
+            if row.defect:
+                _count(tallies, row.defect, unit.source.split, unit, row)
+                continue
+            encoded = encode(row.values, b"%b:%d" % (shown, row.line))
+            split = splitter.assign(encoded.content) if encoded.record else unit.source.split
+            for kind in encoded.defects:
+                _count(tallies, kind, split, unit, row)
+            if encoded.record:
+                write[split](encoded.record)
+        return seen
+
+
+def _count(tallies: dict[tuple[DefectKind, str], Tally], kind: DefectKind, split: str, unit: Unit, row: Row) -> None:
+    known = tallies.get((kind, split))
+    first = known.first if known else ()
+    if len(first) < KEPT_ORIGINS:
+        first = (*first, (unit.place, row.line, f"{unit.source.shown}:{row.line}"))
+    tallies[kind, split] = Tally(kind, split, known.count + 1 if known else 1, first)
+
+
+def _failure(unit: Unit, error: TrainworksError | OSError) -> Failure:
+    if isinstance(error, TrainworksError):
+        return Failure(unit.place, str(error), isinstance(error, DataError))
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = f"The disk is full ({reason}) while writing the examples of `{unit.source.shown}`. Free some space."
+        return Failure(unit.place, message, bad_data=False)
+    return Failure(unit.place, f"`{unit.source.shown}` failed to be read or written: {reason}.", bad_data=False)
