@@ -60,7 +60,7 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
         family = _family(config.model.family, base)
     except ConfigError as error:
         mistakes = mistakes_of(config.source)
-        mistakes.add(("model", "family"), str(error))
+        mistakes.add_error(("model", "family"), error)
         mistakes.raise_any()
         raise
     mistakes = mistakes_of(config.source, family.Config)

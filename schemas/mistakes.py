@@ -67,6 +67,10 @@ class Mistakes:
         subject = f"`{dotted(key)}`" if key else "the file"
         self._found[place, f"{subject} {message}{shown}"] = None
 
+    def add_error(self, key: Key, error: ConfigError) -> None:
+        """Adds what somebody who does not know the file said about the value at `key`."""
+        self.add(key, str(error).removeprefix(f"`{dotted(key)}`").lstrip(": "))
+
     def check(self, model: type[ModelT], values: object, prefix: Key = ()) -> ModelT | None:
         """The model that `values`, the section at `prefix`, make; None, and the mistakes are added, if they do not."""
         try:
@@ -115,8 +119,10 @@ class Mistakes:
 
     def _close(self, key: Key) -> str:
         """The field that a wrong key probably means, of its section; empty when nothing is like it."""
-        found = difflib.get_close_matches(_plain(key[-1]), map(_plain, self._names(key[:-1])), n=1, cutoff=0.6)
-        return next((name for name in self._names(key[:-1]) if found and _plain(name) == found[0]), "")
+        names, wrong = {_plain(name): name for name in self._names(key[:-1])}, _plain(key[-1])
+        begun = [plain for plain in names if len(wrong) > 2 and plain.startswith(wrong)]
+        found = difflib.get_close_matches(wrong, names, n=1) or begun[:1]
+        return names[found[0]] if found else ""
 
     def _elsewhere(self, name: str | int) -> str:
         """The dotted key of a field of that very name in another section, or of a section's; empty if none."""

@@ -40,7 +40,7 @@ def load(
     if isinstance(training := given.get("training"), dict):
         mistakes.check(TrainingConfig, training, ("training",))
     if unknown:
-        mistakes.add(("model", "family"), unknown)
+        mistakes.add_error(("model", "family"), unknown)
     if family and isinstance(model, dict):
         mistakes.check(family, {name: value for name, value in model.items() if name != "family"}, ("model",))
     mistakes.raise_any()
@@ -48,15 +48,17 @@ def load(
     return config.at(document)
 
 
-def _family(model: object, hyperparameters: Hyperparameters | None) -> tuple[type[BaseModel] | None, str]:
-    """The model of the named family's settings, or why there is none (empty where that is told elsewhere)."""
+def _family(
+    model: object, hyperparameters: Hyperparameters | None
+) -> tuple[type[BaseModel] | None, ConfigError | None]:
+    """The model of the named family's settings, or why there is none (None where that is told elsewhere)."""
     name = model.get("family") if isinstance(model, dict) else None
     if hyperparameters is None or not isinstance(name, str):
-        return None, ""
+        return None, None
     try:
-        return hyperparameters(name), ""
+        return hyperparameters(name), None
     except ConfigError as error:
-        return None, str(error)
+        return None, error
 
 
 def mistakes_of(source: Document | None, family: type[BaseModel] | None = None) -> Mistakes:

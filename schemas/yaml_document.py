@@ -169,7 +169,7 @@ for _name, _pattern, _first in (
     ("int", r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}", list("-+0123456789")),
     (
         "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,4})?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         list("-+.0123456789"),
     ),
 ):
@@ -273,7 +273,7 @@ class _Reading:
 
 
 def _integer(text: str) -> int:
-    return int(text, 0) if text[:2] in ("0x", "0o") else int(text[:40])
+    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
 
 
 def _float(text: str) -> float:
