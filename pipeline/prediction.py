@@ -9,6 +9,7 @@ from typing import Any, Final
 from schemas.errors import ConfigError, TrainworksError
 
 _SIGNATURE: Final = "serving_default"
+_BOILERPLATE: Final = ("Graph execution error", "Detected at node", "<stack traces", "File ", "Node:", "[[")
 
 Scalar = str | int | float
 Row = Mapping[str, str]
@@ -70,7 +71,7 @@ class SavedModel:
         try:
             self._loaded = tf.saved_model.load(str(self.folder))  # owns the variables that the signature uses
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            raise ConfigError(f"{self.folder}: the model does not load: {_first_line(error)}") from error
+            raise ConfigError(f"{self.folder}: the model does not load: {_reason(error)}") from error
         if _SIGNATURE not in self._loaded.signatures:
             names = ", ".join(self._loaded.signatures) or "none"
             raise ConfigError(f"{self.folder}: the model must have signature `{_SIGNATURE}`. Received: {names}")
@@ -107,7 +108,7 @@ class SavedModel:
         try:
             outputs = {name: tensor.numpy() for name, tensor in self._signature(**tensors).items()}
         except tf.errors.OpError as error:
-            raise TrainworksError(f"{self.folder}: the model fails on this input: {_first_line(error)}") from error
+            raise TrainworksError(f"{self.folder}: the model fails on this input: {_reason(error)}") from error
         return [self._prediction({name: _plain(value[i]) for name, value in outputs.items()}) for i in range(len(rows))]
 
     def _prediction(self, outputs: dict[str, Any]) -> Prediction:
@@ -139,5 +140,7 @@ def _plain(value: Any) -> Any:
     return _plain(value.tolist()) if hasattr(value, "tolist") else value
 
 
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _reason(error: Exception) -> str:
+    """The line of TensorFlow's message that says what went wrong."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line and not line.startswith(_BOILERPLATE)), type(error).__name__)
