@@ -6,7 +6,7 @@ in `schemas/pipeline_file.py`.
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from schemas.verdict import Severity
 
@@ -240,6 +240,12 @@ class RuleConfig(Section):
     severity: Severity | Literal["off"] | None = None
     at_most: float | None = Field(default=None, ge=0)
 
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: object) -> object:
+        """YAML 1.1 reads a bare `off` as false."""
+        return "off" if value is False else value
+
 
 class ValidationConfig(Section):
     """ExampleValidator's rules. What is not given keeps the rule's own default."""
@@ -287,6 +293,15 @@ class ValidationConfig(Section):
 
     label_shift: RuleConfig = RuleConfig(severity="error", at_most=0.2)
     """L-infinity distance between a split's label distribution and the training split's."""
+
+    @field_validator("*")
+    @classmethod
+    def _fill_in_the_default(cls, rule: RuleConfig, info: ValidationInfo) -> RuleConfig:
+        """`leakage: {severity: warning}` keeps the limit of `leakage`."""
+        default: RuleConfig = cls.model_fields[info.field_name or ""].default
+        if rule.at_most is not None and default.at_most is None:
+            raise ValueError(f"`{info.field_name}` holds or does not: it has no `at_most`")
+        return default.model_copy(update=rule.model_dump(exclude_none=True))
 
 
 class PushConfig(Section):

@@ -1,0 +1,87 @@
+"""SchemaGen: what the data must look like."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.component import Component, Context, Input, Output
+from components.validation.inference import infer_schema
+from schemas.artifacts import ExampleStatistics, Schema
+from schemas.config import Task
+from schemas.errors import DataError
+from schemas.features import check_label, parse_schema, read_schema_file, schema_text, write_atomically
+from schemas.statistics import SplitView, load_statistics
+
+
+class SchemaGen(Component):
+    """A curated schema as it is, or one that is inferred once and frozen.
+
+    An inferred schema is written to `frozen`, where a person reviews and edits it; from then on that file is what
+    counts. Delete it to have the schema inferred anew.
+    """
+
+    libraries = ("tensorflow-metadata",)
+
+    statistics: Input[ExampleStatistics]
+    schema: Output[Schema]
+
+    label: str
+    """The column to predict."""
+
+    task: Task
+
+    curated: str | None = None
+    """A schema that a person keeps, relative to the pipeline file."""
+
+    frozen: str | None = None
+    """Where an inferred schema is kept, relative to the pipeline file."""
+
+    def external_inputs(self, base: Path) -> Sequence[Path]:
+        return [base / path for path in (self.curated, self.frozen) if path]
+
+    def run(self, context: Context) -> None:
+        """Raises a ConfigError when a schema file cannot be read, is none, or lacks the label."""
+        kept = next((path for path in self._kept(context.base) if path), None)
+        content = self._keep(kept, context) if kept else self._infer(context)
+        self.schema.uri.mkdir(parents=True, exist_ok=True)
+        self.schema.path.write_bytes(content)
+
+    def _kept(self, base: Path) -> tuple[Path | None, Path | None]:
+        frozen = base / self.frozen if self.frozen else None
+        return base / self.curated if self.curated else None, frozen if frozen and frozen.exists() else None
+
+    def _keep(self, path: Path, context: Context) -> bytes:
+        content = read_schema_file(path)
+        schema = parse_schema(content, str(path))
+        check_label(schema, self.label, self.task, str(path))
+        self._warn_of_unknown_columns(schema, path, context)
+        return content
+
+    def _warn_of_unknown_columns(self, schema: schema_pb2.Schema, path: Path, context: Context) -> None:
+        known = {feature.name for feature in schema.feature}
+        for split in self._splits().values():
+            unknown = sorted(split.features.keys() - known)
+            if unknown:
+                names = ", ".join(f"`{name}`" for name in unknown)
+                context.logger.warning("%s does not know %s: nothing of that is validated. Add it there.", path, names)
+                return
+
+    def _infer(self, context: Context) -> bytes:
+        splits = self._splits()
+        if "train" not in splits or not splits["train"].examples:
+            raise DataError("A schema is inferred from the split `train`, which has no examples.")
+        schema = infer_schema(splits, self.label, self.task)
+        content = schema_text(schema).encode("utf-8")
+        if self.frozen and self._worth_freezing(schema):
+            write_atomically(content, context.base / self.frozen)
+            context.logger.info("The schema was inferred and frozen as %s: review it.", context.base / self.frozen)
+        return content
+
+    def _worth_freezing(self, schema: schema_pb2.Schema) -> bool:
+        """Data that ExampleValidator is bound to refuse must not become the measure of its own correction."""
+        label = next(feature for feature in schema.feature if feature.name == self.label)
+        return self.task == "regression" or len(label.string_domain.value) > 1
+
+    def _splits(self) -> dict[str, SplitView]:
+        return {name: load_statistics(self.statistics.split_path(name)) for name in self.statistics.splits()}

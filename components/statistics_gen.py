@@ -1,0 +1,53 @@
+"""StatisticsGen: what is in the data, split by split."""
+
+import json
+
+from components.component import Component, Context, Input, Output
+from schemas.artifacts import Examples, ExampleStatistics
+from schemas.errors import ConfigError
+from schemas.ingestion import SOURCE
+
+
+class StatisticsGen(Component):
+    """Full-pass statistics of every split, computed with Beam.
+
+    `Split-<name>/FeatureStats.pb` holds what TensorFlow Data Validation's users expect: counts, missing values, means,
+    quantiles, histograms, top values. For text features it adds what text needs, as custom statistics: the tails of the
+    token lengths, the scripts, empty and near-empty texts, exact and near duplicates, texts under more than one label,
+    and texts that stand in the training split too (see `schemas.statistics.TextQuality`).
+
+    Statistics do not depend on how the examples are sharded: the same examples give the same bytes.
+    """
+
+    libraries = ("apache-beam", "numpy", "tensorflow", "tensorflow-metadata")
+
+    examples: Input[Examples]
+    statistics: Output[ExampleStatistics]
+
+    label: str
+    """The column to predict."""
+
+    text: tuple[str, ...]
+    """Columns that hold text."""
+
+    def run(self, context: Context) -> None:
+        """Raises a ConfigError when `text` or `label` names a column that the examples lack."""
+        from components.transforms.beam import beam_pipeline
+        from components.transforms.statistics.observe import Columns
+        from components.transforms.statistics.splits import SplitFiles, WriteStatistics, partitions_for
+
+        ingestion = self.examples.ingestion()
+        types = {name: kind for name, kind in ingestion.columns.items() if name != SOURCE}
+        for name in (*self.text, self.label):
+            if name not in types:
+                raise ConfigError(f"StatisticsGen: the examples have no column `{name}`. They have {', '.join(types)}.")
+        columns = Columns(types, self.label, tuple(name for name in self.text if types[name] == "BYTES"))
+        splits = [
+            SplitFiles(name, tuple(self.examples.shards(name)), self.statistics.split_path(name) / "FeatureStats.pb")
+            for name in self.examples.splits()
+        ]
+        for split in splits:
+            split.output.parent.mkdir(parents=True, exist_ok=True)
+        with beam_pipeline(context.beam) as pipeline:
+            pipeline | WriteStatistics(splits, columns, partitions_for(sum(ingestion.rows.values())))
+        self.statistics.properties["split_names"] = json.dumps([split.name for split in splits])

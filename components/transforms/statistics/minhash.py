@@ -1,0 +1,71 @@
+"""Which texts resemble each other: shingles, one-permutation MinHash, and bands to look for it.
+
+Two texts are compared by the Jaccard similarity J of their sets of shingles, three words in a row (Broder, 1997). A
+signature holds 64 minima from one permutation (Li, Owen and Zhang, "One Permutation Hashing", NIPS 2012) with empty
+bins filled by optimal densification (Shrivastava, ICML 2017). Texts that agree in all eight rows of any of eight bands
+are called near duplicates; that happens with probability 1 - (1 - J**8)**8: 99 % at J = 0.9, 77 % at 0.8, 38 % at 0.7,
+3 % at 0.5 and 0.05 % at 0.3.
+"""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.transforms.statistics.words import Hashes, Integers, Words, mix
+
+SHINGLE = 3
+BINS = 64
+BANDS = 8
+ROWS = BINS // BANDS
+
+_EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
+_WEIGHTS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+
+
+def band_hashes(words: Words) -> tuple[Integers, Hashes]:
+    """Hashes of the bands of every text that has at least three words.
+
+    Returns:
+        Places of those texts in the batch `(texts,)`, and their bands `(texts, 8)`.
+    """
+    signatures = _minima(words)
+    able = np.flatnonzero(words.hashed >= SHINGLE)
+    signatures = _densify(signatures[able])
+    rows = mix(signatures + mix(np.arange(BINS, dtype=np.uint64))).reshape(len(able), BANDS, ROWS)
+    return words.texts[able], mix(rows.sum(axis=2, dtype=np.uint64))
+
+
+def _minima(words: Words) -> Hashes:
+    """The smallest shingle hash of each bin, `(texts, 64)`."""
+    minima = np.full(len(words.counts) * BINS, _EMPTY)
+    hashes = words.hashes
+    if len(hashes) >= SHINGLE:
+        texts = np.repeat(np.arange(len(words.counts)), words.hashed)
+        shingles = mix(hashes[:-2] * _WEIGHTS[0] + hashes[1:-1] * _WEIGHTS[1] + hashes[2:] * _WEIGHTS[2])
+        whole = texts[2:] == texts[:-2]
+        bins = (shingles >> np.uint64(58)).astype(np.int64)
+        np.minimum.at(minima, (texts[2:] * BINS + bins)[whole], shingles[whole])
+    return minima.reshape(-1, BINS)
+
+
+def _densify(signatures: Hashes) -> Hashes:
+    """Fills each empty bin from another that is not, in an order that is the bin's own and the same for all texts."""
+    texts, bins = np.nonzero(signatures == _EMPTY)
+    filled = signatures.copy()
+    for order in _orders().T[1:]:
+        if not len(texts):
+            break
+        found = signatures[texts, order[bins]]
+        filled[texts, bins] = found
+        open_ = found == _EMPTY
+        texts, bins = texts[open_], bins[open_]
+    return filled
+
+
+@functools.cache
+def _orders() -> NDArray[np.int64]:
+    """`(64, 64)`: for each bin, itself and then all others in an order of its own."""
+    keys = mix(np.arange(BINS * BINS, dtype=np.uint64)).reshape(BINS, BINS)
+    np.fill_diagonal(keys, 0)
+    return np.argsort(keys, axis=1, kind="stable")

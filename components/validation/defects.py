@@ -1,0 +1,44 @@
+"""Rules on what ExampleGen met in the raw rows."""
+
+from collections.abc import Iterator
+
+from components.validation.inspection import Check, Inspection, Reason, Rule, known, of, ratio
+from schemas.ingestion import Defect, DefectKind
+
+_RULES: dict[DefectKind, tuple[str, str, str]] = {
+    "invalid_utf8": (
+        "rows with bytes that are not UTF-8",
+        "kept, with U+FFFD for what could not be read",
+        "Convert the file to UTF-8 (`iconv -f latin1 -t utf-8`)",
+    ),
+    "nul_byte": ("rows that hold a NUL character", "kept", "The file may be UTF-16, or cut off"),
+    "ragged_row": (
+        "rows with too few or too many fields",
+        "left out",
+        "Quote the fields that hold the delimiter or a line end",
+    ),
+    "malformed_row": ("rows that cannot be parsed", "left out", "Correct these rows"),
+    "missing_label": ("rows without a label", "left out", "Label these rows, or remove them"),
+}
+
+
+def defects(inspection: Inspection) -> Iterator[Rule]:
+    """One rule for each kind of defect that has a limit of its own."""
+    for kind, (things, fate, advice) in _RULES.items():
+        found = [defect for defect in inspection.ingestion.defects if defect.kind == kind]
+        checks = tuple(_check(inspection, defect, fate) for defect in found)
+        yield Rule(kind, f"{things}: at most {{limit}}", checks, advice)
+
+
+def rows_read(inspection: Inspection, split: str) -> int:
+    """Rows of a split's files, with those that were left out."""
+    ingestion = inspection.ingestion
+    left_out = sum(defect.count for defect in ingestion.defects if defect.split == split and defect.dropped)
+    return ingestion.rows.get(split, 0) + left_out
+
+
+def _check(inspection: Inspection, defect: Defect, fate: str) -> Check:
+    total = max(rows_read(inspection, defect.split), defect.count)
+    reason = Reason.ENUM_TYPE_INVALID_UTF8 if defect.kind == "invalid_utf8" else Reason.CUSTOM_VALIDATION
+    found = f"{of(defect.count, total, 'rows')}, {fate}"
+    return Check(defect.split, ratio(defect.count, total), found, reason=reason, rows=known(defect.rows))

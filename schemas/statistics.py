@@ -1,0 +1,143 @@
+"""Statistics of a split as they stand in FeatureStats.pb: what the steps that read them may ask.
+
+The file is a DatasetFeatureStatisticsList as TensorFlow Data Validation writes it. What text needs beyond that stands
+in the feature's `custom_stats`, and its names are here and nowhere else.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from schemas.ingestion import FeatureType
+
+_KINDS: dict[int, FeatureType] = {0: "INT", 1: "FLOAT", 2: "BYTES", 3: "BYTES"}
+_TOKENS = "token_length"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How many rows have some quality, with a few of them: `file:line` or `file:line: what is there`."""
+
+    count: int = 0
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextQuality:
+    """What statistics say of a text feature beyond those of a string.
+
+    Args:
+        texts: rows with a text.
+        distinct: different texts that hold a word.
+        empty: rows whose text holds no word.
+        near_empty: rows whose text holds one or two.
+        duplicates: rows whose text stands in an earlier row of the split.
+        near_duplicates: different texts that resemble another of the split, which is not counted.
+        conflicting_labels: rows whose text stands in the split under more than one label.
+        leaked: rows whose text stands in the training split too.
+    """
+
+    texts: int = 0
+    distinct: int = 0
+    empty: Finding = field(default_factory=Finding)
+    near_empty: Finding = field(default_factory=Finding)
+    duplicates: Finding = field(default_factory=Finding)
+    near_duplicates: Finding = field(default_factory=Finding)
+    conflicting_labels: Finding = field(default_factory=Finding)
+    leaked: Finding = field(default_factory=Finding)
+
+    def write(self, feature: statistics_pb2.FeatureNameStatistics) -> None:
+        """Appends the counts as custom statistics: `<name>_texts`, and `<name>_rows`, a JSON list."""
+        for attribute in fields(self):
+            value = getattr(self, attribute.name)
+            if isinstance(value, Finding):
+                feature.custom_stats.add(name=f"{attribute.name}_texts", num=value.count)
+                feature.custom_stats.add(name=f"{attribute.name}_rows", str=json.dumps(value.rows, ensure_ascii=False))
+            else:
+                feature.custom_stats.add(name=f"{attribute.name}_count", num=value)
+
+    @classmethod
+    def read(cls, feature: statistics_pb2.FeatureNameStatistics) -> "TextQuality":
+        """The counts that `write` appended; zero where there are none."""
+        custom = {statistic.name: statistic for statistic in feature.custom_stats}
+        found: dict[str, Finding | int] = {}
+        for attribute in fields(cls):
+            if f"{attribute.name}_texts" in custom:
+                rows = json.loads(custom[f"{attribute.name}_rows"].str or "[]")
+                found[attribute.name] = Finding(int(custom[f"{attribute.name}_texts"].num), tuple(rows))
+            elif f"{attribute.name}_count" in custom:
+                found[attribute.name] = int(custom[f"{attribute.name}_count"].num)
+        return cls(**found)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """One feature of a split's statistics."""
+
+    proto: statistics_pb2.FeatureNameStatistics
+
+    @property
+    def name(self) -> str:
+        return self.proto.name or ".".join(self.proto.path.step)
+
+    @property
+    def kind(self) -> FeatureType:
+        return _KINDS[self.proto.type]
+
+    @property
+    def common(self) -> statistics_pb2.CommonStatistics:
+        stats = self.proto.WhichOneof("stats")
+        return getattr(self.proto, stats).common_stats if stats else statistics_pb2.CommonStatistics()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether statistics were told to read it as text."""
+        return any(statistic.name == _TOKENS for statistic in self.proto.custom_stats)
+
+    @property
+    def quality(self) -> TextQuality:
+        return TextQuality.read(self.proto)
+
+    @property
+    def distinct(self) -> int:
+        """Number of different values of a string feature."""
+        return int(self.proto.string_stats.unique)
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The most frequent values of a string feature and their counts, most frequent first."""
+        return {bucket.label: round(bucket.sample_count) for bucket in self.proto.string_stats.rank_histogram.buckets}
+
+    @property
+    def all_values_known(self) -> bool:
+        """Whether `values` holds all values, not only the most frequent."""
+        return len(self.proto.string_stats.rank_histogram.buckets) == self.distinct
+
+    @property
+    def not_finite(self) -> int:
+        """Values of a numeric feature that are NaN or infinite."""
+        histograms = self.proto.num_stats.histograms
+        return int(histograms[0].num_nan + histograms[0].num_undefined) if histograms else 0
+
+
+@dataclass(frozen=True)
+class SplitView:
+    """A split's statistics by feature."""
+
+    name: str
+    examples: int
+    features: dict[str, FeatureView]
+
+    def text_features(self) -> Iterator[FeatureView]:
+        yield from (feature for feature in self.features.values() if feature.is_text)
+
+
+def load_statistics(folder: Path) -> SplitView:
+    """Reads `FeatureStats.pb` of a split's folder `Split-<name>`."""
+    message = statistics_pb2.DatasetFeatureStatisticsList.FromString((folder / "FeatureStats.pb").read_bytes())
+    dataset = message.datasets[0]
+    views = [FeatureView(feature) for feature in dataset.features]
+    return SplitView(folder.name.removeprefix("Split-"), int(dataset.num_examples), {view.name: view for view in views})
