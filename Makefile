@@ -42,17 +42,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/trainworks sample reuters-r8 demo
+	[ -e demo/$(RECIPE).yaml ] || $(BIN)/trainworks sample reuters-r8 demo
 	$(BIN)/trainworks run demo/$(RECIPE).yaml
-	@pushed=$$(ls -td demo/served/*/*/ | head -n 1); \
-	echo '$$' $(BIN)/trainworks predict "$${pushed%/}" '"$(TEXT)"'; \
-	$(BIN)/trainworks predict "$${pushed%/}" "$(TEXT)"; \
-	echo; \
-	echo "The model is in $${pushed%/}. What to type next:"; \
-	echo "  source $(BIN)/activate"; \
-	echo "  trainworks run demo/$(RECIPE).yaml        the same again: nothing has changed, so every step is cached"; \
-	echo "  trainworks runs --workspace demo/.trainworks"; \
-	echo "  trainworks init my-project --task text       a project of your own"
+	$(BIN)/trainworks predict demo/served/$(RECIPE) "$(TEXT)"
+	@echo
+	@echo "Done. The model is in demo/served/$(RECIPE), artifacts and lineage are in demo/.trainworks. What to type next:"
+	@echo
+	@echo "    source $(BIN)/activate"
+	@echo "    trainworks run demo/$(RECIPE).yaml         # again: nothing has changed, so every step is cached"
+	@echo "    trainworks runs --workspace demo/.trainworks  # what was run"
+	@echo "    trainworks init tickets --task text           # a project of your own, ready to run and to edit"
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
