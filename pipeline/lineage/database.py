@@ -18,6 +18,7 @@ from pipeline.lineage.types import KNOWN_TYPES, Type, add_types, read_types
 from schemas.errors import ConfigError, TrainworksError
 
 _WRITES = "trainworks_writes"
+_BACKENDS = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine, dict[Type, int]]:
@@ -73,12 +74,15 @@ def _url(url_or_path: str | Path) -> URL:
             ) from error
         return URL.create("sqlite", database=str(path))
     try:
-        return make_url(url_or_path)
+        url = make_url(url_or_path)
     except ArgumentError as error:
         raise ConfigError(
             "The lineage database must be a path, or a URL such as `postgresql+psycopg://user@host/name`. "
             f"Received: {url_or_path.partition('@')[2] or url_or_path}"
         ) from error
+    if url.get_backend_name() not in _BACKENDS:
+        raise _unknown(url)
+    return url
 
 
 def _sqlite(url: URL, lock_timeout: float) -> Engine:
@@ -102,14 +106,16 @@ def _server(url: URL) -> Engine:
     try:
         return create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
     except NoSuchModuleError as error:
-        raise ConfigError(
-            f"The lineage database must be SQLite, PostgreSQL or MySQL. Received: {url.drivername}://..."
-        ) from error
+        raise _unknown(url) from error
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"The lineage database {url.render_as_string()} needs the Python package "
             f"`{error.name}`: install it with pip."
         ) from error
+
+
+def _unknown(url: URL) -> ConfigError:
+    return ConfigError(f"The lineage database must be SQLite, PostgreSQL or MySQL. Received: {url.drivername}://...")
 
 
 def _has_schema(engine: Engine) -> bool:

@@ -1,0 +1,92 @@
+"""Which model is the champion."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from pipeline.lineage.records import StoredArtifact
+from schemas.artifacts import Model, ModelBlessing
+
+
+@pytest.fixture
+def evaluate(scribe):
+    """Trains a model (or takes a given one), and judges it; returns the model."""
+
+    def judged(blessed: int, *, model: StoredArtifact | None = None, **inputs: StoredArtifact) -> StoredArtifact:
+        model = model or scribe.step("Trainer", {"model": scribe.folder_of(Model)})["model"]
+        blessing = scribe.folder_of(ModelBlessing, blessed=blessed)
+        scribe.step("Evaluator", {"blessing": blessing}, inputs={"model": model, **inputs}, fingerprint=model.digest)
+        return model
+
+    return judged
+
+
+def test_there_is_none_at_first(scribe, lineage, evaluate) -> None:
+    assert lineage.latest_blessed("news", other_than=None) is None
+    evaluate(0)
+    assert lineage.latest_blessed("news", other_than=None) is None
+    assert lineage.latest_blessed("weather", other_than=None) is None
+
+
+def test_the_newest_blessed_one(lineage, evaluate) -> None:
+    evaluate(1)
+    second = evaluate(1)
+    evaluate(0)
+    assert lineage.latest_blessed("news", other_than=None) == second
+
+
+def test_pipelines_do_not_share_champions(scribe, lineage, evaluate) -> None:
+    evaluate(1)
+    assert lineage.latest_blessed("weather", other_than=None) is None
+
+
+def test_not_the_candidate_itself(lineage, evaluate) -> None:
+    first, second = evaluate(1), evaluate(1)
+    assert lineage.latest_blessed("news", other_than=second) == first
+    strange = replace(second, id=999, digest="x")
+    assert lineage.latest_blessed("news", other_than=strange) == first  # by uri
+    strange = replace(second, id=999, uri=second.uri / "moved")
+    assert lineage.latest_blessed("news", other_than=strange) == first  # by digest
+    strange = replace(strange, digest="")
+    assert lineage.latest_blessed("news", other_than=strange) == second
+
+
+def test_an_unknown_digest_equals_nothing(scribe, lineage, evaluate) -> None:
+    model = lineage.publish(scribe.start("Trainer"), {"model": (scribe.folder_of(Model), "")}, [])["model"]
+    evaluate(1, model=model)
+    other = replace(model, id=999, uri=model.uri / "other")
+    assert lineage.latest_blessed("news", other_than=other) == model
+
+
+def test_only_one_that_is_on_disk(lineage, evaluate) -> None:
+    first, second = evaluate(1), evaluate(1)
+    shutil.rmtree(second.uri)
+    assert lineage.latest_blessed("news", other_than=None) == first
+    shutil.rmtree(first.uri)
+    assert lineage.latest_blessed("news", other_than=None) is None
+
+
+def test_the_candidate_counts_not_the_champion(lineage, evaluate) -> None:
+    refused = evaluate(0)
+    blessed = evaluate(1, champion=refused)
+    assert lineage.latest_blessed("news", other_than=None) == blessed
+    assert lineage.latest_blessed("news", other_than=blessed) is None
+
+
+def test_a_failed_evaluation_blesses_nothing(scribe, lineage, evaluate) -> None:
+    first = evaluate(1)
+    second = scribe.step("Trainer", {"model": scribe.folder_of(Model)})
+    lineage.fail(scribe.start("Evaluator", inputs=second), "broken")
+    assert lineage.latest_blessed("news", other_than=None) == first
+
+
+def test_a_blessing_from_cache_is_as_old_as_it_was(lineage, evaluate) -> None:
+    first, second = evaluate(1), evaluate(1)
+    cached = lineage.find_cached("news", "Evaluator", first.digest)
+    assert cached is not None
+    lineage.start_run("news", "run-2", "news.yaml")
+    lineage.record_cached(
+        pipeline="news", run_id="run-2", node="Evaluator", component="Evaluator", inputs=cached.inputs, cached=cached
+    )
+    assert lineage.latest_blessed("news", other_than=None) == second
