@@ -53,7 +53,7 @@ class TfdsReader:
             import tensorflow_datasets as tfds
         except ImportError as error:
             raise ConfigError(
-                "Format `tfds` needs tensorflow-datasets. Install it: pip install 'trainworks[tfds]'"
+                f"Format `tfds` needs tensorflow-datasets ({error}). Install it: pip install 'trainworks[tfds]'"
             ) from error
         place = self.directory or tfds.core.constants.DATA_DIR
         missing = ConfigError(

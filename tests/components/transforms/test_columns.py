@@ -1,0 +1,88 @@
+"""Conversion of single values, and what counts as a defect."""
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from components.transforms.columns import Column, RowEncoder
+from schemas.ingestion import DefectKind
+
+
+def encode(column: Column, value: object) -> tuple[Any, set[DefectKind]]:
+    """The value as written (None when absent, "left out" when the row is), and its defects."""
+    import tensorflow as tf
+
+    encoded = RowEncoder([column]).encode([value], b"a:1")
+    if not encoded.record:
+        return "left out", encoded.defects
+    features = tf.train.Example.FromString(encoded.record).features.feature
+    assert features["_source"].bytes_list.value == [b"a:1"]
+    if column.name not in features:
+        return None, encoded.defects
+    feature = features[column.name]
+    (found,) = getattr(feature, feature.WhichOneof("kind")).value
+    return found, encoded.defects
+
+
+TEXT = Column("text", "BYTES", "text")
+LABEL = Column("label", "BYTES", "label")
+NUMBER = Column("label", "FLOAT", "label")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected", "defects"),
+    [
+        (TEXT, None, None, set()),
+        (TEXT, b"", b"", set()),
+        (TEXT, " kept as it is ", b" kept as it is ", set()),
+        (TEXT, b"a\xffb", b"a\xef\xbf\xbdb", {"invalid_utf8"}),
+        (TEXT, "a\udcffb", b"a\xef\xbf\xbdb", {"invalid_utf8"}),
+        (TEXT, b"\0\xff", b"\0\xef\xbf\xbd", {"invalid_utf8", "nul_byte"}),
+        (TEXT, 12, b"12", {"wrong_type"}),
+        (TEXT, ["a", 1], b'["a", 1]', {"wrong_type"}),
+        (LABEL, " earn\n", b"earn", set()),
+        (LABEL, b"\xe3\x80\x80", "left out", {"missing_label"}),  # an ideographic space
+        (LABEL, "a\u2028b", "left out", {"malformed_row"}),
+        (LABEL, True, b"true", set()),
+        (LABEL, 3, b"3", set()),
+        (LABEL, {"a": 1}, "left out", {"malformed_row"}),
+        (LABEL, None, "left out", {"missing_label"}),
+        (NUMBER, b" -1.5e3 ", -1500.0, set()),
+        (NUMBER, 7, 7.0, set()),
+        (NUMBER, Decimal("0.5"), 0.5, set()),
+        (NUMBER, True, "left out", {"malformed_row"}),
+        (NUMBER, b"-inf", "left out", {"malformed_row"}),
+        (NUMBER, 10**400, "left out", {"malformed_row"}),
+        (NUMBER, b" ", "left out", {"missing_label"}),
+        (Column("keep", "INT", "kept"), 2**63, None, {"wrong_type"}),
+        (Column("keep", "INT", "kept"), True, 1, set()),
+        (Column("keep", "FLOAT", "kept"), "1.5", None, {"wrong_type"}),
+        (Column("keep", "FLOAT", "kept"), 2, 2.0, set()),
+        (Column("keep", "BYTES", "kept"), 2.5, b"2.5", set()),
+        (Column("keep", "BYTES", "kept"), datetime.date(2026, 1, 2), b"2026-01-02", set()),
+        (Column("keep", "BYTES", "kept"), {"a": 1}, None, {"wrong_type"}),
+    ],
+)
+def test_value(column: Column, value: object, expected: object, defects: set[str]) -> None:
+    assert encode(column, value) == (expected, defects)
+
+
+def test_a_defect_is_found_again_in_a_label_seen_before() -> None:
+    encoder = RowEncoder([LABEL])
+    for _ in range(2):
+        assert encoder.encode([b"caf\xe9"], b"a:1").defects == {"invalid_utf8"}
+
+
+def test_the_origin_does_not_decide_the_side() -> None:
+    encoder = RowEncoder([Column("A", "BYTES", "kept"), LABEL, TEXT])
+    one, two = (encoder.encode([b"k", b"earn", b"same"], origin) for origin in (b"a:1", b"b:22"))
+    assert one.content == two.content
+    assert one.record != two.record
+
+
+def test_a_partition_key_is_its_text_and_a_missing_one_the_row() -> None:
+    encoder = RowEncoder([Column("id", "INT", "kept"), TEXT], partition="id")
+    assert encoder.encode([12, "x"], b"a:1").content == b"12"
+    assert encoder.encode([None, "x"], b"a:1").content != encoder.encode([None, "y"], b"a:1").content
