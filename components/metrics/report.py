@@ -7,6 +7,7 @@ import numpy as np
 from components.metrics.accumulator import Accumulator, PairTally
 from components.metrics.classification import ClassificationTally
 from components.metrics.intervals import mcnemar, paired_proportions
+from components.metrics.measured import Measured
 from components.metrics.tally import Tally
 from schemas.config import Task
 from schemas.evaluation import (
@@ -74,14 +75,14 @@ def _measurement(pair: PairTally, subject: ReportSubject) -> Measurement:
         examples=pair.candidate.examples,
         metrics=measured.metrics(subject.confidence),
         undefined=measured.undefined,
-        comparison=_comparison(pair, subject),
+        comparison=_comparison(pair, measured, subject),
     )
 
 
-def _comparison(pair: PairTally, subject: ReportSubject) -> Comparison | None:
+def _comparison(pair: PairTally, candidate: Measured, subject: ReportSubject) -> Comparison | None:
     if pair.champion is None:
         return None
-    candidate, champion = pair.candidate.measure(), pair.champion.measure()
+    champion = pair.champion.measure()
     differences = candidate.differences(champion, subject.confidence)
     test = None
     if "accuracy" in differences:

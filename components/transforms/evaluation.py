@@ -18,7 +18,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from components.metrics.accumulator import Accumulator, Answers, ScoredExamples, TallySettings
 from components.metrics.report import ReportSubject, build_report
 from components.transforms.beam import WriteBytes, beam_pipeline
-from components.transforms.tfrecords import ReadBatches, parse_spec
+from components.transforms.tfrecords import parse_spec, read_batches
 from schemas.config import BeamConfig, Task
 from schemas.errors import DataError, TrainworksError
 from schemas.ingestion import FeatureType
@@ -84,8 +84,7 @@ def evaluate(
         slices = _slices_to_report(pipeline, shards, job)
         (
             pipeline
-            | "Shards" >> beam.Create([str(shard) for shard in shards], reshuffle=False)
-            | "Spread" >> beam.Reshuffle()
+            | "Shards" >> _Spread(shards)
             | "Score" >> beam.ParDo(_Score(job), beam.pvalue.AsIter(slices))
             | "Tally" >> beam.CombineGlobally(_Accumulate(job.settings)).without_defaults()
             | "Report" >> beam.Map(_report, subject, job.slicings, beam.pvalue.AsIter(slices))
@@ -97,25 +96,37 @@ def _slices_to_report(pipeline: beam.Pipeline, shards: Sequence[Path], job: Eval
     """`(slicing, [(count, key), ...])`: of each slicing the largest slices, one more than are reported."""
     if not job.slicings:
         return pipeline | "NoSlices" >> beam.Create([])
-    columns = {name: job.columns[name] for slicing in job.slicings for name in slicing}
     return (
         pipeline
-        | "ReadSlices" >> ReadBatches(shards, columns, ragged=True)
-        | "CountSlices" >> beam.FlatMap(_count_slices, job.slicings)
+        | "SliceShards" >> _Spread(shards)
+        | "CountSlices" >> beam.FlatMap(_count_slices, job)
         | "SumSlices" >> beam.CombinePerKey(sum)
         | "BySlicing" >> beam.MapTuple(lambda key, count: (key[0], (count, key[1])))
         | "Largest" >> beam.combiners.Top.PerKey(_MOST_SLICES + 1)
     )
 
 
-def _count_slices(
-    batch: Mapping[str, tf.RaggedTensor], slicings: Sequence[tuple[str, ...]]
-) -> Iterator[tuple[tuple[int, str], int]]:
-    values = {name: column_values(column) for name, column in batch.items()}
-    for number, slicing in enumerate(slicings):
-        keys, inverse = slice_keys(slicing, values)
-        for key, count in zip(keys, np.bincount(inverse, minlength=len(keys)).tolist(), strict=True):
-            yield (number, key), count
+class _Spread(beam.PTransform):
+    """File names, spread over the workers where there are several."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        super().__init__()
+        self._shards = [str(shard) for shard in shards]
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        names = pbegin | beam.Create(self._shards, reshuffle=False)
+        return names | beam.Reshuffle() if len(self._shards) > 1 else names
+
+
+def _count_slices(shard: str, job: EvaluationJob) -> Iterator[tuple[tuple[int, str], int]]:
+    """`((slicing, key), count)` of every batch of a shard."""
+    columns = {name: job.columns[name] for slicing in job.slicings for name in slicing}
+    for batch in read_batches([shard], columns, ragged=True):
+        values = {name: column_values(column) for name, column in batch.items()}
+        for number, slicing in enumerate(job.slicings):
+            keys, inverse = slice_keys(slicing, values)
+            for key, count in zip(keys, np.bincount(inverse, minlength=len(keys)).tolist(), strict=True):
+                yield (number, key), count
 
 
 class _Score(beam.DoFn):

@@ -171,7 +171,6 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _random_rows(seed: int, n: int = 600, **more) -> Rows:
-    print(f"seed: {seed}")
     random = np.random.default_rng(seed)
     truth = random.choice(3, n, p=[0.5, 0.3, 0.2])
     logits = random.normal(size=(n, 3)) * 1.5
@@ -468,7 +467,7 @@ def test_an_empty_split_and_what_is_not_there(judged, models):
         judged(_random_rows(1), models["candidate"], split="exam")
     with pytest.raises(ConfigError, match=r"Received: country. Add it to `data.keep`"):
         judged(_random_rows(1), models["candidate"], {"slices": ["country"]})
-    with pytest.raises(TrainworksError, match="must have a signature `serve_examples`. Received: serving_default"):
+    with pytest.raises(TrainworksError, match=r"must have a signature `serve_examples`. Received: serving_default"):
         judged(_random_rows(1), models["other_signature"])
 
 

@@ -1,5 +1,6 @@
 """The Pusher on real folders and processes."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -147,13 +148,13 @@ def test_links_and_missing_models_are_refused(tmp_path: Path) -> None:
     (model.serving / "assets").symlink_to("/etc")
     with pytest.raises(TrainworksError, match="must hold no links"):
         push_version(model.serving, tmp_path / "served", model="m")
-    with pytest.raises(TrainworksError, match="no saved_model.pb"):
+    with pytest.raises(TrainworksError, match=r"no saved_model\.pb"):
         push_version(tmp_path / "nothing", tmp_path / "served", model="m")
 
 
 def test_pushers_at_the_same_time_get_versions_of_their_own(tmp_path: Path) -> None:
     served = tmp_path / "served"
-    models = [_model(tmp_path / f"model-{i}", bytes([i]), files=20) for i in range(4)]
+    models = [_model(tmp_path / f"model-{i}", bytes([i]), files=5) for i in range(4)]
     processes = [
         subprocess.Popen([sys.executable, "-c", _PUSH, m.serving, served], stdout=subprocess.PIPE, text=True)
         for m in models
@@ -185,25 +186,43 @@ def test_a_number_taken_in_between_is_passed_over(tmp_path: Path, monkeypatch: p
     assert (taken[0] / "saved_model.pb").read_bytes() == b"theirs"
 
 
+_FORKER = """
+import os, sys
+from pathlib import Path
+from components.versions import push_version
+for line in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        push_version(Path(sys.argv[1]), Path(sys.argv[2]), model="m")
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+"""Starts a pusher for every line it reads, and tells its process id and how it ended."""
+
+
 def test_a_kill_at_any_moment_leaves_whole_versions_only(tmp_path: Path) -> None:
     """Kills pushers at random moments; what can be seen is always whole, and the next push leaves no rest."""
     seed = int(time.time())
-    print(f"seed: {seed}")
-    generator, served, killed = random.Random(seed), tmp_path / "served", 0
-    model = _model(tmp_path / "model", os.urandom(500), files=60)
-    push = "import sys\nfrom pathlib import Path\nfrom components.versions import push_version\n"
-    push += "print('ready', flush=True)\npush_version(Path(sys.argv[1]), Path(sys.argv[2]), model='m')\n"
-    for i in range(20):
-        (model.serving / "saved_model.pb").write_bytes(str(i).encode())
-        arguments = [sys.executable, "-c", push, model.serving, served]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-            process.stdout.readline()
-            time.sleep(generator.random() * 0.15)
-            process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-        assert all(_whole(path) for path in versions(served).values()) if served.exists() else True
-        assert all(name.name.isdigit() or name.name.startswith(".staged-") for name in served.glob("*"))
-    assert killed
+    print(f"seed: {seed}")  # noqa: T201
+    generator, served, codes = random.Random(seed), tmp_path / "served", []
+    model = _model(tmp_path / "model", os.urandom(500), files=30)
+    started = time.perf_counter()
+    push_version(model.serving, served, model="m")
+    usual = time.perf_counter() - started
+    arguments = [sys.executable, "-c", _FORKER, model.serving, served]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forker:
+        for i in range(20):
+            (model.serving / "saved_model.pb").write_bytes(str(i).encode())
+            print(file=forker.stdin, flush=True)
+            pid = int(forker.stdout.readline())
+            time.sleep(generator.random() * usual * 1.2)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            codes.append(int(forker.stdout.readline()))
+            assert all(_whole(path) for path in versions(served).values())
+            assert all(path.name.isdigit() or path.name.startswith(".staged-") for path in served.iterdir())
+    assert -signal.SIGKILL in codes
     pushed = push_version(model.serving, served, model="m")
     assert _whole(pushed.path)
     assert all(path.name.isdigit() for path in served.iterdir())
@@ -213,7 +232,7 @@ def test_a_disk_that_cannot_take_it_leaves_nothing(tmp_path: Path) -> None:
     model, served = _model(tmp_path / "model", os.urandom(2000)), tmp_path / "served"
     limited = subprocess.run(
         [sys.executable, "-c", _PUSH, model.serving, served],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
         capture_output=True,
         text=True,
         check=False,
