@@ -1,7 +1,7 @@
 """Digests of what files hold, remembered while the files stay as they are.
 
-A file counts as unchanged when its size, its two times and its inode are. One that changed in the last two seconds is
-not remembered: it could change again within the resolution of its file system's clock.
+A file counts as unchanged when its size, its two times and its inode are. One that has just changed is not remembered:
+it could change again within the resolution of its file system's clock.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from pathlib import Path
 
 _FORMAT = f"1 python {sys.version_info.major}.{sys.version_info.minor}"
 """Facts about source files hold for one version of Python: syntax trees differ."""
-_YOUNG_NS = 2_000_000_000
-"""The coarsest resolution of modification times that is in use, FAT's."""
+_SETTLED_AFTER = 2.0
+"""Seconds: the coarsest resolution of modification times that is in use, FAT's."""
 
 Fact = str | list[str]
 
@@ -27,9 +27,11 @@ class DigestCache:
 
     Args:
         workspace: the folder. The file need not exist, and is ignored when it is damaged.
+        settled_after: seconds for which a file must not have changed for facts about it to be remembered.
     """
 
-    def __init__(self, workspace: Path) -> None:
+    def __init__(self, workspace: Path, *, settled_after: float = _SETTLED_AFTER) -> None:
+        self._settled_after = settled_after
         self._path = workspace / "digests.json"
         self._facts = _load(self._path)
         self._changed = False
@@ -61,7 +63,7 @@ class DigestCache:
         if known and known[0] == stamp:
             return known[1]
         fact = find(path)
-        if _is_settled(stamp) and _stamp(path) == stamp:
+        if self._is_settled(stamp) and _stamp(path) == stamp:
             self._facts[key] = (stamp, fact)
             self._changed = True
         return fact
@@ -76,6 +78,9 @@ class DigestCache:
         except OSError as error:  # the run has its result all the same; the next one only digests again
             logging.getLogger(__name__).warning("%s cannot be written: %s", self._path, error)
         self._changed = False
+
+    def _is_settled(self, stamp: list[int]) -> bool:
+        return time.time_ns() - max(stamp[1], stamp[2]) >= self._settled_after * 1e9
 
 
 def _load(path: Path) -> dict[str, tuple[list[int], Fact]]:
@@ -103,10 +108,6 @@ def _write(path: Path, text: str) -> None:
 def _stamp(path: Path) -> list[int]:
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def _is_settled(stamp: list[int]) -> bool:
-    return time.time_ns() - max(stamp[1], stamp[2]) > _YOUNG_NS
 
 
 def _sha256(path: Path) -> str:
