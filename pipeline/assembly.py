@@ -105,7 +105,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         examples=transform.transformed_examples,
         transform_graph=transform.transform_graph,
         schema=schema,
-        model=model,
+        model_config=model,
         training=training,
         features=features,
         label=label,

@@ -89,8 +89,8 @@ class SavedModel:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the model's inputs."""
-        return tuple(self._specs)
+        """Names of the model's inputs, sorted: a SavedModel keeps no order of its own."""
+        return tuple(sorted(self._specs))
 
     def predict(self, rows: Sequence[Row]) -> list[Prediction]:
         """One prediction a row; a row has a value for each of `inputs`.

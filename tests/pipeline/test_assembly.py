@@ -1,0 +1,176 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.component import Channel, Component, LatestBlessed
+from pipeline.assembly import assemble, pipeline_from_file
+from pipeline.pipeline import Pipeline
+from schemas.config import PipelineConfig
+from schemas.errors import ConfigError
+
+OWN_FAMILY = """\
+from models.family import Family, Hyperparameters
+
+class Settings(Hyperparameters):
+    units: int = 8
+
+class Own(Family):
+    Config = Settings
+    recipe = {"epochs": 7, "optimizer": "lamb"}
+
+    def analyzers(self): return []
+    def preprocess(self, facts): raise NotImplementedError
+    def network(self, facts, outputs): raise NotImplementedError
+"""
+
+PIPELINE = """\
+name: mail
+data:
+  format: csv
+  splits: {train: train.csv, test: test.csv}
+  holdout: {eval: 0.1, by: customer}
+  features: {text: body}
+  label: topic
+model: {family: "assembly_own_family:Own", units: 4}
+training: {epochs: 2}
+evaluation: {slices: [topic, [country, year]]}
+push: {directory: served}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "assembly_own_family.py").write_text(OWN_FAMILY, encoding="utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text(PIPELINE, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "assembly_own_family", raising=False)
+    return path
+
+
+def step(pipeline: Pipeline, name: str) -> Component:
+    return next(component for component in pipeline.components if component.name == name)
+
+
+def wires(component: Component) -> dict[str, str]:
+    """Input to `Producer.output`; the latest blessed model is `?Producer.output`."""
+    shown = {}
+    for name, promise in component.inputs.items():
+        mark, channel = ("?", promise.other_than) if isinstance(promise, LatestBlessed) else ("", promise)
+        assert isinstance(channel, Channel)
+        shown[name] = f"{mark}{channel.producer.name}.{channel.output}"
+    return shown
+
+
+def test_the_wires_are_those_of_the_design(file: Path) -> None:
+    pipeline = pipeline_from_file(file)
+    assert {component.name: wires(component) for component in pipeline.components} == {
+        "ExampleGen": {},
+        "StatisticsGen": {"examples": "ExampleGen.examples"},
+        "SchemaGen": {"statistics": "StatisticsGen.statistics"},
+        "ExampleValidator": {
+            "examples": "ExampleGen.examples",
+            "statistics": "StatisticsGen.statistics",
+            "schema": "SchemaGen.schema",
+        },
+        "Transform": {"examples": "ExampleGen.examples", "schema": "SchemaGen.schema"},
+        "Trainer": {
+            "examples": "Transform.transformed_examples",
+            "transform_graph": "Transform.transform_graph",
+            "schema": "SchemaGen.schema",
+        },
+        "Evaluator": {
+            "examples": "ExampleGen.examples",
+            "model": "Trainer.model",
+            "champion": "?Trainer.model",
+        },
+        "Pusher": {"model": "Trainer.model", "blessing": "Evaluator.blessing"},
+    }
+    assert (pipeline.name, pipeline.base) == ("mail", file.parent.resolve())
+
+
+def test_steps_stand_in_the_order_in_which_they_run(file: Path) -> None:
+    names = [component.name for component in pipeline_from_file(file).components]
+    assert names == [
+        "ExampleGen",
+        "StatisticsGen",
+        "SchemaGen",
+        "ExampleValidator",
+        "Transform",
+        "Trainer",
+        "Evaluator",
+        "Pusher",
+    ]
+
+
+def test_training_is_the_family_s_recipe_under_what_the_file_says(file: Path) -> None:
+    training = step(pipeline_from_file(file), "Trainer").parameters["training"]
+    assert (training.epochs, training.optimizer, training.batch_size) == (2, "lamb", 64)  # type: ignore[attr-defined]
+
+
+def test_examples_keep_columns_of_slices_and_partition(file: Path) -> None:
+    data = step(pipeline_from_file(file), "ExampleGen").parameters["data"]
+    assert data.keep == ("customer", "country", "year")  # type: ignore[attr-defined]
+
+
+def test_an_inferred_schema_is_frozen_beside_the_file(file: Path) -> None:
+    parameters = step(pipeline_from_file(file), "SchemaGen").parameters
+    assert (parameters["curated"], parameters["frozen"]) == (None, "schemas/mail.pbtxt")
+
+
+def test_a_curated_schema_is_taken_instead(file: Path) -> None:
+    (file.parent / "own.pbtxt").touch()
+    parameters = step(pipeline_from_file(file, ["schema=own.pbtxt"]), "SchemaGen").parameters
+    assert (parameters["curated"], parameters["frozen"]) == ("own.pbtxt", None)
+
+
+def test_without_push_nothing_is_pushed(file: Path) -> None:
+    assert [c.name for c in pipeline_from_file(file, ["push="]).components][-1] == "Evaluator"
+
+
+def test_a_champion_is_the_newest_blessed_model(file: Path) -> None:
+    champion = step(pipeline_from_file(file), "Evaluator").inputs["champion"]
+    assert isinstance(champion, LatestBlessed)
+
+
+def test_mistakes_of_the_family_s_settings_stand_among_all_others(file: Path) -> None:
+    text = PIPELINE.replace("units", "unit").replace("epochs", "epoch")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        pipeline_from_file(file)
+    assert str(caught.value).split("\n") == [
+        f"{file}:8: `model.unit` is not a field of `model`. Did you mean `units`?",
+        f"{file}:9: `training.epoch` is not a field of `training`. Did you mean `epochs`?",
+    ]
+
+
+def test_an_unknown_family_is_told_with_its_line(file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pipeline_from_file(file, ["model={family: lstn}"])
+    assert str(caught.value) == (
+        "--set model={family: lstn}: `model.family` must be one of linear, lstm, or an import path"
+        " `package.module:Class`. Received: lstn. Did you mean `lstm`?"
+    )
+
+
+def test_a_configuration_made_in_python_is_told_by_keys_alone(tmp_path: Path) -> None:
+    values = {
+        "name": "mail",
+        "data": {"format": "csv", "splits": {"train": "t.csv"}, "features": {"text": "b"}, "label": "l"},
+        "model": {"family": "lstn"},
+    }
+    with pytest.raises(ConfigError, match=r"^`model\.family` must be one of linear, lstm"):
+        assemble(PipelineConfig.model_validate(values), tmp_path)
+
+
+def test_assembly_imports_neither_tensorflow_nor_beam(file: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pipeline.assembly import pipeline_from_file;"
+        f"pipeline_from_file(Path({str(file)!r}));"
+        "heavy = {'tensorflow', 'keras', 'apache_beam', 'pandas', 'numpy', 'pyarrow'} & set(sys.modules);"
+        "sys.exit(', '.join(sorted(heavy)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,123 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.consistency import add_contradictions, examples_columns
+from schemas.config import PipelineConfig
+from schemas.errors import ConfigError
+from schemas.pipeline_file import mistakes_of
+
+
+def configuration(**sections: Any) -> PipelineConfig:
+    data = {
+        "format": "csv",
+        "splits": {"train": "train.csv"},
+        "features": {"text": "body"},
+        "label": "topic",
+        **sections.pop("data", {}),
+    }
+    return PipelineConfig.model_validate({"name": "mail", "data": data, "model": {"family": "linear"}, **sections})
+
+
+def told(tmp_path: Path, **sections: Any) -> list[str]:
+    config = configuration(**sections)
+    mistakes = mistakes_of(None)
+    add_contradictions(mistakes, config, tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        mistakes.raise_any()
+    return str(caught.value).split("\n")
+
+
+def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
+    config = configuration(
+        data={"columns": ["body", "topic", "year"], "holdout": {"eval": 0.1, "by": "year"}},
+        evaluation={
+            "split": "eval",
+            "slices": ["topic", ["year", "topic"]],
+            "require": [{"metric": "accuracy", "at_least": 0.5, "slice": "year=2020,topic=ship"}],
+        },
+        training={"class_weights": {"ship": 2.0}},
+        push={"directory": "served"},
+    )
+    mistakes = mistakes_of(None)
+    add_contradictions(mistakes, config, tmp_path)
+    mistakes.raise_any()
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        (
+            {"evaluation": {"split": "tset"}},
+            "`evaluation.split` must be one of the splits train, eval. Received: split='tset'",
+        ),
+        (
+            {"data": {"holdout": {"eval": 0.1, "test": 0.1}, "splits": {"train": "a", "test": "b"}}},
+            "`data.holdout.test` must not be the name of a split that `data.splits` gives. Rename one.",
+        ),
+        (
+            {"data": {"splits": {"train": "a", "../x": "b"}}},
+            "`data.splits.../x` must be a folder's name: letters, digits, `_`, `-` and `.`. Rename it.",
+        ),
+        (
+            {"data": {"features": {"text": "topic"}}},
+            "`data.features.text` must not be the column that `data.label` names, or the model is told the"
+            " answer: topic",
+        ),
+        (
+            {"data": {"features": {"label": "body"}}},
+            "`data.features.label` must be the name of a model input: letters, digits and `_`, not `label`, which"
+            " stands for the answer. Received: label",
+        ),
+        (
+            {"data": {"keep": ["_source"]}},
+            "`data.keep` must not name column `_source`: a row's file and line are kept under that name.",
+        ),
+        (
+            {"data": {"columns": ["body", "topic"]}, "evaluation": {"slices": ["year"]}},
+            "`evaluation.slices` must name one of `data.columns` (body, topic). Received: year",
+        ),
+        (
+            {"evaluation": {"slices": [["year", "year"]]}},
+            "`evaluation.slices.0` must name different columns. Received: [year, year]",
+        ),
+        (
+            {"task": "regression", "training": {"class_weights": "balanced"}},
+            "`training.class_weights` is for classification; with `task: regression` leave it out.",
+        ),
+        (
+            {"task": "regression", "training": {"monitor": "val_accuracy"}},
+            "`training.monitor` must be a number that regression has, such as val_loss. Received: val_accuracy",
+        ),
+        (
+            {"schema": "gone.pbtxt"},
+            "`schema` must be a file, a curated schema.pbtxt; leave it out to have one inferred. Received: gone.pbtxt",
+        ),
+    ],
+)
+def test_a_contradiction_is_said(tmp_path: Path, sections: dict[str, Any], message: str) -> None:
+    assert told(tmp_path, **sections) == [message]
+
+
+def test_rules_are_checked_against_the_metrics_there_are(tmp_path: Path) -> None:
+    rules = [{"metric": "acuracy", "at_least": 0.5}, {"metric": "accuracy", "at_least": 0.5, "slice": "year=1"}]
+    first, second = told(tmp_path, evaluation={"require": rules})
+    assert first.startswith("`evaluation.require.0` is wrong: `metric` of a classification must be one of accuracy,")
+    assert first.endswith("Received: acuracy. Did you mean `accuracy`?")
+    assert second.startswith("`evaluation.require.1` is wrong: `slice` must be `column=value`")
+
+
+def test_a_file_cannot_be_pushed_into(tmp_path: Path) -> None:
+    (tmp_path / "served").touch()
+    assert told(tmp_path, push={"directory": "served"}) == [
+        "`push.directory` must be a folder. Received: a file, served"
+    ]
+
+
+def test_examples_hold_each_column_once() -> None:
+    config = configuration(
+        data={"keep": ["id", "year"], "holdout": {"eval": 0.1, "by": "id"}},
+        evaluation={"slices": ["topic", ["year", "body"], "country"]},
+    )
+    assert examples_columns(config) == ("id", "year", "country")
