@@ -35,7 +35,7 @@ _MODULES = {
     "user_lines.py": "def lines(text):\n    return text.splitlines()\n",
     "user_package/__init__.py": "",
     "user_package/deep/__init__.py": "from .. import base\n",
-    "user_package/deep/network.py": "import tensorflow\nfrom ..sizes import UNITS\ndef build(n):\n    return UNITS * n\n",
+    "user_package/deep/network.py": "import tensorflow\nfrom ..sizes import UNITS\nbuild = lambda n: UNITS * n\n",
     "user_package/sizes.py": '"""Sizes."""\nUNITS = 64\n',
     "user_package/base.py": "X = 1\n",
     "user_package/unused.py": "Y = 1\n",
