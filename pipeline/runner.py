@@ -130,6 +130,7 @@ class _LocalRun:
                 status, exit_code = "refused", REFUSED
             break
         self._skip_rest(status)
+        self._tell_refusal()
         self._close(status)
         result = RunResult(
             run_id=self.run.id,
@@ -184,8 +185,6 @@ class _LocalRun:
                 self.run.terminal.warning(
                     f"{component.name}: {rule.rule}: expected {rule.expected}, found {rule.found}"
                 )
-        if verdict is not None and verdict.refused:
-            self.run.terminal.verdict(component.name, verdict)
 
     def _failed(self, component: Component, error: Exception, started: float) -> int:
         """Says what failed, to the terminal and, with the traceback, to the log; returns the exit code."""
@@ -216,6 +215,11 @@ class _LocalRun:
             if component.name not in done:
                 self.steps.append(StepResult(component.name, "skipped", reason=reason))
                 self.run.terminal.finished(component.name, "skipped", 0.0, reason)
+
+    def _tell_refusal(self) -> None:
+        for step in self.steps:
+            if step.verdict is not None and step.verdict.refused:
+                self.run.terminal.verdict(step.name, step.verdict)
 
     def _close(self, status: FinalStatus) -> None:
         """Tells lineage; where even that fails (on a full disk, say) the next run finds the run abandoned."""

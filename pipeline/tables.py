@@ -74,7 +74,10 @@ def write_table(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[
         emoji=False,
         highlight=False,
     )
-    console.print(table)
+    with console.capture() as capture:
+        console.print(table)
+    stream.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+    stream.flush()
 
 
 def write_verdict(stream: TextIO, gate: str, verdict: Verdict) -> None:
