@@ -482,3 +482,15 @@ def test_rules_are_checked_before_anything_runs():
     with pytest.raises(ConfigError, match=r"columns that `evaluation.slices` names: \[a\], \[a, b\]. Received: b=1"):
         check_rules(config(metric="accuracy", slice="b=1"), "classification")
     check_rules(config(metric="accuracy", slice="a=1,b=x=y"), "classification")
+
+
+def test_a_regression_label_must_be_a_number(judged, models):
+    rows = Rows(scores=np.ones(3), labels=np.array([1.0, np.nan, 2.0], np.float32))
+    with pytest.raises(DataError, match="`price` must be finite in every example"):
+        judged(rows, models["regressor"], task="regression", label="price")
+
+
+def test_scores_must_fit_the_labels(judged, models, tmp_path):
+    model = _export(tmp_path / "four", _Echo("scores", 4), CLASSES)
+    with pytest.raises(TrainworksError, match=r"one score for each of the 3 labels.*shape \(5, 4\)"):
+        judged(Rows(scores=np.ones((5, 4)), labels=["cat"] * 5), model)
