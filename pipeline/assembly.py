@@ -6,14 +6,15 @@ Reads no data and imports neither TensorFlow nor Beam; what a file can get wrong
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from components.example_validator import ExampleValidator
 from components.schema_gen import SchemaGen
 from components.trainer import Trainer
 from components.transform import Transform
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from components.component import Component, LatestBlessed
+from components.component import Channel, Component, LatestBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
 from components.pusher import Pusher
@@ -65,11 +66,19 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
         raise
     mistakes = mistakes_of(config.source, family.Config)
     mistakes.check(family.Config, config.model.hyperparameters, ("model",))
-    training = mistakes.check(TrainingConfig, {**family.recipe, **config.training}, ("training",))
+    mistakes.check(TrainingConfig, config.training, ("training",))
     add_contradictions(mistakes, config, base)
     mistakes.raise_any()
-    assert training is not None
-    return training
+    return _under_recipe(config, family)
+
+
+def _under_recipe(config: PipelineConfig, family: type[Family]) -> TrainingConfig:
+    """The file's training settings; what they leave out is the recipe's, then the default."""
+    try:
+        recipe = TrainingConfig.model_validate(family.recipe(config.task)).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise ConfigError(f"`model.family`: the recipe of {config.model.family} is wrong: {error}") from error
+    return TrainingConfig.model_validate({**recipe, **config.training})
 
 
 def _family(name: str, base: Path) -> type[Family]:
@@ -115,7 +124,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
     evaluator = Evaluator(
         examples=examples,
         model=trainer.model,
-        champion=LatestBlessed(other_than=trainer.model),
+        champion=LatestBlessed(other_than=cast(Channel, trainer.model)),  # a channel until it is bound
         eval_config=config.evaluation,
         split=config.evaluation_split,
         label=label,

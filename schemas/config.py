@@ -135,10 +135,16 @@ class TrainingConfig(Section):
     """The training loop. What is not given here comes from the family's recipe, and then from these defaults."""
 
     epochs: int = Field(default=10, ge=1)
+    min_steps: int = Field(default=0, ge=0)
+    """Least number of steps: a data set too small to give them in `epochs` is gone through more often."""
+
     batch_size: int = Field(default=64, ge=1)
     """Examples a step, over all replicas."""
 
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lamb", "lion", "nadam"] = "adam"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """For `sgd` and `rmsprop`."""
+
     learning_rate: float = Field(default=1e-3, gt=0)
     learning_rate_schedule: Literal["constant", "cosine", "linear"] = "constant"
     """How the rate falls after the warm-up, to zero at the last step."""

@@ -7,7 +7,7 @@ import pytest
 from components.component import Channel, Component, LatestBlessed
 from pipeline.assembly import assemble, pipeline_from_file
 from pipeline.pipeline import Pipeline
-from schemas.config import PipelineConfig
+from schemas.config import PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 
 OWN_FAMILY = """\
@@ -18,7 +18,9 @@ class Settings(Hyperparameters):
 
 class Own(Family):
     Config = Settings
-    recipe = {"epochs": 7, "optimizer": "lamb"}
+
+    @classmethod
+    def recipe(cls, task): return {"epochs": 7, "optimizer": "lamb" if task == "classification" else "sgd"}
 
     def analyzers(self): return []
     def preprocess(self, facts): raise NotImplementedError
@@ -107,7 +109,20 @@ def test_steps_stand_in_the_order_in_which_they_run(file: Path) -> None:
 
 def test_training_is_the_family_s_recipe_under_what_the_file_says(file: Path) -> None:
     training = step(pipeline_from_file(file), "Trainer").parameters["training"]
-    assert (training.epochs, training.optimizer, training.batch_size) == (2, "lamb", 64)  # type: ignore[attr-defined]
+    assert isinstance(training, TrainingConfig)
+    assert (training.epochs, training.optimizer, training.batch_size) == (2, "lamb", 64)
+    regression = step(pipeline_from_file(file, ["task=regression"]), "Trainer").parameters["training"]
+    assert isinstance(regression, TrainingConfig)
+    assert regression.optimizer == "sgd"
+
+
+def test_a_wrong_recipe_is_the_family_s_mistake(file: Path) -> None:
+    wrong = OWN_FAMILY.replace('"epochs"', '"epoch"')
+    (file.parent / "assembly_own_family.py").write_text(wrong, encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"^`model\.family`: the recipe of assembly_own_family:Own is wrong: .*\nepoch"
+    ):
+        pipeline_from_file(file)
 
 
 def test_examples_keep_columns_of_slices_and_partition(file: Path) -> None:
