@@ -1,5 +1,6 @@
 """Where the parts of a pipeline file contradict each other, though each is right in itself."""
 
+import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 from components.metrics.rules import check_rules, slicings
 from schemas.config import PipelineConfig
 from schemas.errors import ConfigError
+from schemas.features import check_label, classes, load_schema
 from schemas.ingestion import SOURCE
 from schemas.mistakes import Mistakes
 from schemas.yaml_document import Key
@@ -30,8 +32,9 @@ def add_contradictions(mistakes: Mistakes, config: PipelineConfig, base: Path) -
     for find in (_features, _splits, _columns, _slices, _rules, _regression):
         for key, message in find(config):
             mistakes.add(key, message)
-    for key, message in _paths(config, base):
-        mistakes.add(key, message)
+    for find_below in (_paths, _schema):
+        for key, message in find_below(config, base):
+            mistakes.add(key, message)
 
 
 def examples_columns(config: PipelineConfig) -> tuple[str, ...]:
@@ -130,3 +133,26 @@ def _paths(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
         )
     if config.push and (base / config.push.directory).exists() and not (base / config.push.directory).is_dir():
         yield ("push", "directory"), f"must be a folder. Received: a file, {config.push.directory}"
+
+
+def _schema(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
+    """A schema that is kept, curated or frozen, against the label and the class weights."""
+    path = base / (config.schema_ or config.frozen_schema)
+    if not path.is_file():
+        return
+    try:
+        schema = load_schema(path)
+        check_label(schema, config.data.label, config.task, str(path))
+    except ConfigError as error:
+        yield ("schema",), f"is wrong: {error}"
+        return
+    weights = config.training.get("class_weights")
+    known = classes(schema, config.data.label) if config.task == "classification" else ()
+    for label in weights if isinstance(weights, dict) else ():
+        if known and label not in known:
+            close = difflib.get_close_matches(label, known, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            yield (
+                ("training", "class_weights", label),
+                f"must be one of the labels in {path}: {', '.join(known)}.{hint}",
+            )

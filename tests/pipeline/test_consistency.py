@@ -115,6 +115,29 @@ def test_a_file_cannot_be_pushed_into(tmp_path: Path) -> None:
     ]
 
 
+SCHEMA = """\
+feature { name: "body" type: BYTES }
+feature { name: "topic" type: BYTES string_domain { value: "acq" value: "earn" } }
+"""
+
+
+@pytest.mark.parametrize("kept", ["own.pbtxt", "schemas/mail.pbtxt"])
+def test_class_weights_are_held_against_a_schema_that_is_kept(tmp_path: Path, kept: str) -> None:
+    (tmp_path / kept).parent.mkdir(exist_ok=True)
+    (tmp_path / kept).write_text(SCHEMA, encoding="utf-8")
+    curated = {"schema": kept} if kept.startswith("own") else {}
+    assert told(tmp_path, **curated, training={"class_weights": {"earn": 1.0, "earm": 2.0}}) == [
+        f"`training.class_weights.earm` must be one of the labels in {tmp_path / kept}: acq, earn. Did you mean `earn`?"
+    ]
+
+
+def test_a_schema_that_lacks_the_label_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "own.pbtxt").write_text(SCHEMA.replace("topic", "label"), encoding="utf-8")
+    (line,) = told(tmp_path, schema="own.pbtxt")
+    assert line.startswith("`schema` is wrong: ")
+    assert "topic" in line
+
+
 def test_examples_hold_each_column_once() -> None:
     config = configuration(
         data={"keep": ["id", "year"], "holdout": {"eval": 0.1, "by": "id"}},
