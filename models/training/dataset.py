@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.padding import pad
 from schemas.errors import DataError
+from schemas.features import TYPES, load_schema
+from schemas.ingestion import FeatureType
 
 LABEL = "label"
 
@@ -33,7 +34,7 @@ READ_RECORDS = 4096
 
 FeatureSpec = Mapping[str, "tf.io.FixedLenFeature | tf.io.RaggedFeature"]
 
-_DTYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32, schema_pb2.BYTES: tf.string}
+_DTYPES: Mapping[FeatureType, tf.DType] = {"INT": tf.int64, "FLOAT": tf.float32, "BYTES": tf.string}
 
 
 def feature_spec(schema_path: Path, features: Sequence[str] | None = None) -> FeatureSpec:
@@ -46,14 +47,12 @@ def feature_spec(schema_path: Path, features: Sequence[str] | None = None) -> Fe
         schema_path: the schema of the transformed examples.
         features: names to keep; all unless given.
     """
-    schema = text_format.Parse(schema_path.read_text(encoding="utf-8"), schema_pb2.Schema())
-    return {
-        feature.name: _parsed_as(feature) for feature in schema.feature if features is None or feature.name in features
-    }
+    found = load_schema(schema_path).feature
+    return {feature.name: _parsed_as(feature) for feature in found if features is None or feature.name in features}
 
 
 def _parsed_as(feature: schema_pb2.Feature) -> "tf.io.FixedLenFeature | tf.io.RaggedFeature":
-    dtype = _DTYPES[feature.type]
+    dtype = _DTYPES[TYPES[feature.type]]
     if feature.HasField("shape") or feature.name == LABEL:
         return tf.io.FixedLenFeature([dimension.size for dimension in feature.shape.dim], dtype)
     return tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
@@ -69,10 +68,14 @@ class Batches:
         shards: TFRecord files, in order.
         spec: features to parse, among them `label`.
         batch_size: examples a batch, over all replicas.
+        name: the split's name, for messages.
         bucket_by_length: put examples of like length together.
         seed: with the epoch's number, decides the order.
-        class_weights: weight of each class in training, by index; 1 unless given.
         cache_bytes: a split up to this size is kept in memory.
+
+    Attributes:
+        num_examples: examples of the split.
+        class_weights: weight of each class in training, by index; may be set before `training` is called. None means 1.
 
     Raises:
         DataError: there are no examples.
@@ -84,19 +87,18 @@ class Batches:
         spec: FeatureSpec,
         batch_size: int,
         *,
+        name: str = "train",
         bucket_by_length: bool = True,
         seed: int = 0,
-        class_weights: Sequence[float] | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._files = [str(path) for path in shards]
         self._spec, self.batch_size, self._seed, self._cache_bytes = dict(spec), batch_size, seed, cache_bytes
         self._bucket = bucket_by_length and any(isinstance(f, tf.io.RaggedFeature) for f in self._spec.values())
-        self._class_weights = class_weights
+        self.class_weights: Sequence[float] | None = None
         self._records, self.num_examples, self._bytes = self._read_through()
         if not self.num_examples:
-            where = self._files[0] if self._files else "no files"
-            raise DataError(f"A split holds no examples ({where}). Give it some, or name another split.")
+            raise DataError(f"The split `{name}` must hold examples for training. Received: none")
 
     @property
     def steps(self) -> int:
@@ -109,14 +111,9 @@ class Batches:
         for records in self._pieces():
             yield tf.io.parse_example(records, spec)[LABEL].numpy()
 
-    def with_class_weights(self, class_weights: Sequence[float]) -> "Batches":
-        """The same batches, with these weights; nothing is read again."""
-        self._class_weights = class_weights
-        return self
-
     def training(self, epochs: int, *, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:
         """Epoch after epoch without a seam, from `epoch` on and `skip` batches into it."""
-        weights = None if self._class_weights is None else tf.constant(self._class_weights, tf.float32)
+        weights = None if self.class_weights is None else tf.constant(self.class_weights, tf.float32)
 
         def weigh(inputs: dict[str, tf.Tensor], label: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
             weight = tf.ones(tf.shape(label)) if weights is None else tf.gather(weights, label)

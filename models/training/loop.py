@@ -165,6 +165,8 @@ class _Training:
         params = {"epochs": self._config.epochs, "verbose": 0, "steps": self._train.steps}
         started = keras.callbacks.CallbackList(callbacks, add_history=False, model=self._model, **params)
         started.on_train_begin()
+        if self.position.step:
+            started.on_epoch_begin(self.position.epoch)
         for callback, state in zip(callbacks, self.position.callbacks, strict=False):
             restore_callback(callback, state)
         return started

@@ -104,8 +104,14 @@ def clip(gradients: Sequence[Any], norm: float, scale: Any = None) -> list[Any]:
         present = [_unique_slices(g) for g in replica.all_reduce(tf.distribute.ReduceOp.SUM, present)]
     limit = norm if scale is None else norm * scale
     clipped, _ = tf.clip_by_global_norm(present, limit)
-    shares = iter([gradient / replicas for gradient in clipped] if replicas > 1 else clipped)
+    shares = iter([_scaled(gradient, 1.0 / replicas) for gradient in clipped] if replicas > 1 else clipped)
     return [None if gradient is None else next(shares) for gradient in gradients]
+
+
+def _scaled(gradient: Any, factor: float) -> Any:
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values * factor, gradient.indices, gradient.dense_shape)
+    return gradient * factor
 
 
 def _unique_slices(gradient: Any) -> Any:

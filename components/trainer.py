@@ -1,0 +1,143 @@
+"""Trains the network and exports the model."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from components.component import Component, Context, Input, Output
+from models.registry import import_path, make_family
+from schemas.artifacts import Examples, Model, ModelRun, Schema, TransformGraph
+from schemas.config import ModelConfig, Task, TrainingConfig
+from schemas.errors import ConfigError
+from schemas.features import classes, columns, load_schema
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.family import Preprocess
+    from models.tasks import TaskHead
+    from models.training.dataset import Batches, FeatureSpec
+    from models.training.loop import Fit
+
+
+class Trainer(Component):
+    """One training of one family: from transformed examples to a SavedModel.
+
+    What it exports holds the family's preprocessing, rebuilt from the facts that Transform stored, so training and
+    serving cannot differ. Killed and started again, it goes on from its last checkpoint.
+    """
+
+    libraries = ("tensorflow", "keras", "tensorflow-text", "numpy")
+
+    examples: Input[Examples]
+    """Transformed examples."""
+    transform_graph: Input[TransformGraph]
+    schema: Input[Schema]
+    """Of the raw examples: the classes, and the columns' types."""
+    model: Output[Model]
+    model_run: Output[ModelRun]
+
+    model_config: ModelConfig
+    """The section `model:` of the pipeline file."""
+    training: TrainingConfig
+    features: dict[str, str]
+    label: str
+    task: Task
+    eval_split: str
+
+    def sources(self) -> Sequence[str]:
+        """The family's module."""
+        return (import_path(self.model_config.family).partition(":")[0],)
+
+    def run(self, context: Context) -> None:
+        """Trains and exports; curves go to the run's TensorBoard folder while it trains.
+
+        Raises:
+            ConfigError: a setting does not fit the data or this machine.
+            DataError: a split is empty, or there is one class only.
+            TrainingError: the loss was not a finite number.
+        """
+        from models.facts import load_facts
+        from models.training.dataset import feature_spec
+
+        self._check_names()
+        family = make_family(self.model_config, tuple(self.features))
+        spec = feature_spec(self.transform_graph.transformed_schema)
+        train, validation = self._batches("train", spec), self._batches(self.eval_split, spec)
+        head = self._head(train)
+        facts = load_facts(self.transform_graph.facts)
+        fitted = self._fit(context, lambda: family.network(facts, head.outputs), head, train, validation)
+        self._export(fitted, family.preprocess(facts), head)
+        shutil.copytree(context.tensorboard, self.model_run.uri, dirs_exist_ok=True)
+
+    def _check_names(self) -> None:
+        for name in self.features:
+            if not name.isidentifier():
+                raise ConfigError(
+                    "`data.features`: a model input's name becomes the name of a tensor, so it must be letters, digits"
+                    f" and `_` only. Received: {name}"
+                )
+
+    def _batches(self, split: str, spec: "FeatureSpec") -> "Batches":
+        from models.training.dataset import Batches
+
+        return Batches(
+            self.examples.shards(split),
+            spec,
+            self.training.batch_size,
+            name=split,
+            bucket_by_length=self.training.bucket_by_length,
+            seed=self.training.seed,
+        )
+
+    def _head(self, train: "Batches") -> "TaskHead":
+        """The task, with what it must know of the labels."""
+        from models.tasks import Classification, Regression
+        from models.training.labels import class_weights, moments
+
+        if self.task == "regression":
+            return Regression(*moments(train.labels()))
+        head = Classification(classes(load_schema(self.schema.path), self.label))
+        train.class_weights = class_weights(self.training.class_weights, head.classes, train.labels())
+        return head
+
+    def _fit(
+        self,
+        context: Context,
+        build: "Callable[[], keras.Model]",
+        head: "TaskHead",
+        train: "Batches",
+        validation: "Batches",
+    ) -> "Fit":
+        from models.training.callbacks import ProgressReport
+        from models.training.loop import fit
+
+        steps = self.training.epochs * train.steps
+        with context.progress("training", total=steps) as progress:
+            fitted = fit(
+                build,
+                head,
+                train,
+                validation,
+                self.training,
+                callbacks=[ProgressReport(progress.advance, train.batch_size, train.steps)],
+                checkpoints=context.scratch / "checkpoints",
+                curves=context.tensorboard,
+            )
+        for epoch, logs in enumerate(fitted.history, start=1):
+            numbers = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+            context.logger.info("epoch %d: %s", epoch, numbers)
+        context.logger.info("exporting the weights of epoch %d", fitted.weights_epoch + 1)
+        return fitted
+
+    def _export(self, fitted: "Fit", preprocess: "Preprocess", head: "TaskHead") -> None:
+        from models.export.saved_model import export
+
+        export(
+            fitted.model,
+            preprocess,
+            task=head,
+            features=self.features,
+            columns=columns(load_schema(self.schema.path)),
+            model=self.model,
+        )
