@@ -76,15 +76,20 @@ class RowEncoder:
             origin: `file:line`.
         """
         defects: set[DefectKind] = set()
-        entries = [
-            encode(converted) if (converted := convert(value, defects)) is not None else b""
-            for value, (convert, encode) in zip(values, self._fields, strict=True)
-        ]
+        pieces: list[bytes] = []
+        before = 0
+        for index, (convert, encode) in enumerate(self._fields):
+            value = convert(values[index], defects)
+            if value is not None:
+                pieces += encode(value)
+            if index < self._before:
+                before = len(pieces)
         if defects and not DROPPING.isdisjoint(defects):
             return Encoded(b"", b"", defects & DROPPING)
-        before, after = b"".join(entries[: self._before]), b"".join(entries[self._before :])
-        content = before + after if self._partition is None else self._key(values[self._partition]) or before + after
-        return Encoded(example(before + self._source(origin) + after), content, defects)
+        key = b"" if self._partition is None else self._key(values[self._partition])
+        content = key or b"".join(pieces)
+        pieces[before:before] = self._source(origin)
+        return Encoded(example(pieces), content, defects)
 
     def _key(self, value: object) -> bytes:
         """The partition key as text, so that a customer keeps their side when a file changes its format."""

@@ -8,6 +8,7 @@ another, protobuf's C library puts the longer one first; here the shorter one is
 """
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 
 from schemas.ingestion import FeatureType
@@ -45,12 +46,15 @@ class FeatureEncoder:
         self._type: FeatureType = type
         self._headers: dict[int, bytes] = {}
 
-    def encode(self, value: bytes | int | float) -> bytes:
-        """The entry of the map `Features.feature`, ready to be joined with others in the order of their keys."""
+    def encode(self, value: bytes | int | float) -> tuple[bytes, bytes]:
+        """The entry of the map `Features.feature` in two pieces, to be joined with others in the order of their keys.
+
+        In pieces, since a text is copied only when the example is joined.
+        """
         if not isinstance(value, bytes):
             value = varint(int(value)) if self._type == "INT" else struct.pack("<f", value)
         size = len(value)
-        return (self._headers.get(size) or self._header(size)) + value
+        return self._headers.get(size) or self._header(size), value
 
     def _header(self, size: int) -> bytes:
         inner = b"\x0a" + varint(size)
@@ -63,6 +67,6 @@ class FeatureEncoder:
         return header
 
 
-def example(features: bytes) -> bytes:
-    """A serialized tf.Example from its map entries, joined."""
-    return b"\x0a" + varint(len(features)) + features
+def example(pieces: Sequence[bytes]) -> bytes:
+    """A serialized tf.Example from the pieces of its map entries."""
+    return b"".join((b"\x0a", varint(sum(map(len, pieces))), *pieces))

@@ -84,11 +84,12 @@ class _Scanner:
         order = [sorted(places).index(place) for place in places]
         while True:
             buffer, position, line = self._buffer, self._position, self._line
+            returns = b"\r" in buffer  # one search a chunk spares one or two a row
             while match := pattern.match(buffer, position):
                 found = match.groups()
                 yield Row(line, [_unquoted(found[place]) for place in order])
                 end = match.end()
-                line += _line_ends(buffer, position, end)
+                line += _line_ends(buffer, position, end) if returns else buffer.count(b"\n", position, end)
                 position = end
             self._position, self._line = position, line
             if not self._more():
@@ -173,6 +174,5 @@ def _unquoted(field: bytes) -> bytes:
 
 
 def _line_ends(buffer: bytes, start: int, end: int) -> int:
-    ends = buffer.count(b"\n", start, end)
-    returns = buffer.count(b"\r", start, end)
-    return ends + returns - buffer.count(b"\r\n", start, end) if returns else ends
+    newlines, returns = buffer.count(b"\n", start, end), buffer.count(b"\r", start, end)
+    return newlines + returns - buffer.count(b"\r\n", start, end)

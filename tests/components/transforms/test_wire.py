@@ -20,8 +20,10 @@ def by_protobuf(features: dict[str, tuple[str, Any]]) -> bytes:
 
 
 def by_hand(features: dict[str, tuple[str, Any]]) -> bytes:
-    entries = (FeatureEncoder(name, kind).encode(value) for name, (kind, value) in sorted(features.items()))  # type: ignore[arg-type]
-    return example(b"".join(entries))
+    pieces: list[bytes] = []
+    for name, (kind, value) in sorted(features.items()):
+        pieces += FeatureEncoder(name, kind).encode(value)  # type: ignore[arg-type]
+    return example(pieces)
 
 
 @pytest.mark.parametrize("size", [0, 1, 0x7B, 0x7F, 0x80, 0x3FFF, 0x4000, 0x1FFFFF, 0x200000])
