@@ -1,5 +1,6 @@
 """Trains the network and exports the model."""
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -66,7 +67,8 @@ class Trainer(Component):
         train, validation = self._batches("train", spec), self._batches(self.eval_split, spec)
         head = self._head(train)
         facts = load_facts(self.transform_graph.facts)
-        fitted = self._fit(context, lambda: family.network(facts, head.outputs), head, train, validation)
+        refined = family.refine(facts, (inputs for inputs, _, _ in train.evaluation()))
+        fitted = self._fit(context, lambda: family.network(refined, head.outputs), head, train, validation)
         self._export(fitted, family.preprocess(facts), head)
         shutil.copytree(context.tensorboard, self.model_run.uri, dirs_exist_ok=True)
 
@@ -112,14 +114,15 @@ class Trainer(Component):
         from models.training.callbacks import ProgressReport
         from models.training.loop import fit
 
-        steps = self.training.epochs * train.steps
+        training = _long_enough(self.training, train.steps)
+        steps = training.epochs * train.steps
         with context.progress("training", total=steps) as progress:
             fitted = fit(
                 build,
                 head,
                 train,
                 validation,
-                self.training,
+                training,
                 callbacks=[ProgressReport(progress.advance, train.batch_size, train.steps)],
                 checkpoints=context.scratch / "checkpoints",
                 curves=context.tensorboard,
@@ -141,3 +144,9 @@ class Trainer(Component):
             columns=columns(load_schema(self.schema.path)),
             model=self.model,
         )
+
+
+def _long_enough(training: TrainingConfig, steps: int) -> TrainingConfig:
+    """Training with as many epochs of `steps` steps as `min_steps` asks for."""
+    epochs = max(training.epochs, math.ceil(training.min_steps / steps))
+    return training.model_copy(update={"epochs": epochs})

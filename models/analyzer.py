@@ -1,7 +1,7 @@
 """Facts that a family needs from the whole training split, as mergeable accumulators.
 
-An analyzer is what Beam calls a combiner, free of Beam: `components/transforms/analysis.py` runs it there. Batches are
-what preprocessing sees too: feature name to a tensor of raw values of shape `(batch_size,)`.
+An analyzer is what Beam calls a combiner, free of Beam: `components/transforms/analysis.py` runs it there. It works in
+two halves: `prepare` is TensorFlow and runs on whole batches on its threads, `add` folds the results in Python.
 """
 
 from abc import ABC, abstractmethod
@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    Fact = list[str] | int | float | np.ndarray
-    Facts = Mapping[str, Fact]
     RawBatch = Mapping[str, tf.Tensor]
-else:
-    Fact = Facts = RawBatch = Any
+
+Facts = Mapping[str, Any]
+"""What is known of the training split, by name; each a `list[str]`, `int`, `float` or `np.ndarray`."""
 
 AccumulatorT = TypeVar("AccumulatorT")
 
@@ -29,13 +28,17 @@ class Analyzer(ABC, Generic[AccumulatorT]):
         """An empty accumulator."""
 
     @abstractmethod
-    def add(self, accumulator: AccumulatorT, batch: RawBatch) -> AccumulatorT:
-        """The accumulator with a batch of raw features added; may change its argument."""
+    def prepare(self, batch: "RawBatch") -> "Mapping[str, tf.Tensor]":
+        """A batch of raw features, name to a tensor `(batch_size,)`, reduced in the graph to what `add` takes."""
+
+    @abstractmethod
+    def add(self, accumulator: AccumulatorT, prepared: "Mapping[str, np.ndarray]") -> AccumulatorT:
+        """The accumulator with a prepared batch added; may change its argument."""
 
     @abstractmethod
     def merge(self, accumulators: Iterable[AccumulatorT]) -> AccumulatorT:
         """One accumulator for all; associative and commutative, so that every sharding gives the same facts."""
 
     @abstractmethod
-    def extract(self, accumulator: AccumulatorT) -> "Facts":
+    def extract(self, accumulator: AccumulatorT) -> Facts:
         """Facts by name. Names must differ between the analyzers of a family."""

@@ -1,12 +1,13 @@
 """What a model family says: analysis, preprocessing, network. Nothing else in the house knows which family it is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from models.analyzer import Analyzer
+from schemas.config import Task
 
 if TYPE_CHECKING:
     import keras
@@ -35,8 +36,10 @@ class Family(ABC):
     Config: ClassVar[type[Hyperparameters]]
     """The hyperparameters, typed, with defaults that must do well on data nobody tuned them to."""
 
-    recipe: ClassVar[Mapping[str, Any]] = {}
-    """Training settings (fields of TrainingConfig) that go with those defaults."""
+    @classmethod
+    def recipe(cls, task: Task) -> Mapping[str, Any]:
+        """Training settings (fields of TrainingConfig) that go with those defaults, for a task."""
+        return {}
 
     def __init__(self, hyperparameters: Any, features: Sequence[str]) -> None:
         self.config = hyperparameters
@@ -56,6 +59,15 @@ class Family(ABC):
             int64 or float32. Ragged inputs are padded with zeros to the longest of the batch for the network,
             so 0 must mean padding.
         """
+
+    def refine(self, facts: "Facts", inputs: "Iterable[Mapping[str, tf.Tensor]]") -> "Facts":
+        """Facts for `network` with what can be learned from the training split's model inputs without their labels.
+
+        Args:
+            facts: what analysis found.
+            inputs: batches of dense model inputs, in no particular order; it need not be read to the end.
+        """
+        return facts
 
     @abstractmethod
     def network(self, facts: "Facts", outputs: int) -> "keras.Model":

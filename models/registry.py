@@ -2,9 +2,13 @@
 
 import difflib
 import importlib
+from collections.abc import Sequence
 from typing import Final
 
+from pydantic import ValidationError
+
 from models.family import Family
+from schemas.config import ModelConfig
 from schemas.errors import ConfigError
 
 FAMILIES: Final = {
@@ -41,3 +45,19 @@ def family_class(family: str) -> type[Family]:
     if not (isinstance(found, type) and issubclass(found, Family)):
         raise ConfigError(f"`model.family`: {family} must be a subclass of models.family.Family.")
     return found
+
+
+def make_family(model: ModelConfig, features: Sequence[str]) -> Family:
+    """The family that the section `model:` of the pipeline file asks for.
+
+    Raises:
+        ConfigError: as for `family_class`, or a hyperparameter is wrong.
+    """
+    found = family_class(model.family)
+    try:
+        hyperparameters = found.Config.model_validate(model.hyperparameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("model", *first["loc"])))
+        raise ConfigError(f"`{where}`: {first['msg']}. Received: {first['input']!r}") from error
+    return found(hyperparameters, features)

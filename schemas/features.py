@@ -7,6 +7,7 @@ https://github.com/tensorflow/metadata/blob/master/tensorflow_metadata/proto/v0/
 
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -153,3 +154,20 @@ def check_label(schema: schema_pb2.Schema, label: str, task: Task, origin: str) 
             f"{origin}: the label `{label}` needs a domain, its classes: "
             '`string_domain { value: "first class" value: "second class" }`.'
         )
+
+
+def transformed_schema(features: Mapping[str, tuple[FeatureType, Sequence[int] | None]]) -> schema_pb2.Schema:
+    """The schema of transformed examples.
+
+    Args:
+        features: name to type and a row's shape: empty for a scalar, None for a list of varying length.
+    """
+    schema = schema_pb2.Schema()
+    for name, (kind, shape) in sorted(features.items()):
+        feature = schema.feature.add(name=name, type=schema_pb2.FeatureType.Value(kind))
+        feature.presence.min_fraction = 1.0
+        if shape is not None:
+            feature.shape.SetInParent()
+            for size in shape:
+                feature.shape.dim.add(size=size)
+    return schema

@@ -66,7 +66,9 @@ def make_optimizer(config: TrainingConfig, model: keras.Model, total_steps: int)
     """The optimizer, built on the model's variables; with loss scaling for float16. Call it in the strategy's scope."""
     name = "adam" if config.optimizer == "adamw" and not config.weight_decay else config.optimizer
     optimizer = getattr(keras.optimizers, _CLASSES[name])(
-        learning_rate=make_schedule(config, total_steps), weight_decay=config.weight_decay or None
+        learning_rate=make_schedule(config, total_steps),
+        weight_decay=config.weight_decay or None,
+        **({"momentum": config.momentum} if config.momentum else {}),
     )
     if config.weight_decay:
         optimizer.exclude_from_weight_decay(var_list=undecayed(model))

@@ -1,0 +1,187 @@
+"""Preprocessing in Beam: from raw examples to transformed ones, and the SavedModel of that graph."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from pydantic import TypeAdapter
+
+from components.transforms.beam import WriteBytes
+from components.transforms.features import RawFeatures
+from components.transforms.packing import packed_rows
+from components.transforms.shards import ShardWriter, WrittenShard
+from components.transforms.tfrecords import BATCH_SIZE
+from components.transforms.wire import FeatureEncoder, example
+from models.facts import load_facts
+from schemas.ingestion import FeatureType
+
+if TYPE_CHECKING:
+    from models.family import Family, Preprocess
+
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class LabelSpec:
+    """The label's column; for classification, its classes in the order of their indices, for regression none."""
+
+    column: str
+    classes: tuple[str, ...]
+
+
+class TransformModule(tf.Module):
+    """The graph from serialized examples to transformed features; saved as `transform_fn/`.
+
+    Args:
+        preprocess: the family's, built from the facts.
+        features: how examples become raw batches.
+        label: the label.
+    """
+
+    def __init__(self, preprocess: "Preprocess", features: RawFeatures, label: LabelSpec) -> None:
+        super().__init__(name="transform_fn")
+        self._preprocess, self._features, self._label = preprocess, features, label
+        self._classes = _indices(label.classes) if label.classes else None
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "examples")], autograph=False)
+    def transform_features(self, examples: tf.Tensor) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+        """Model inputs by name, and `label`: int64 index (-1: no such class) or float32, `(batch_size,)`."""
+        return {**self._preprocess(self._features.parse(examples)), LABEL: self._labels(examples)}
+
+    def _labels(self, examples: tf.Tensor) -> tf.Tensor:
+        column = self._label.column
+        if self._classes is None:
+            return tf.io.parse_example(examples, {column: tf.io.FixedLenFeature((), tf.float32)})[column]
+        label = tf.io.parse_example(examples, {column: tf.io.FixedLenFeature((), tf.string, "")})[column]
+        return self._classes.lookup(label)
+
+
+def _indices(classes: Sequence[str]) -> tf.lookup.StaticHashTable:
+    indices = tf.range(len(classes), dtype=tf.int64)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(classes), indices), -1)
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """What came of some shards: new shards, and examples that were left out because their label is no class."""
+
+    shards: tuple[WrittenShard, ...]
+    unknown_labels: int = 0
+
+    def merge(self, other: "Transformed") -> "Transformed":
+        return Transformed(self.shards + other.shards, self.unknown_labels + other.unknown_labels)
+
+
+_TRANSFORMED = TypeAdapter(Transformed)
+
+
+class Materialize(beam.PTransform):
+    """From (split, place, TFRecord file) to transformed shards; their list goes to `report` (see `load_report`).
+
+    Args:
+        family: makes the preprocessing graph, in each worker.
+        facts: folder of facts.
+        features: how examples become raw batches.
+        label: the label.
+        types: type of each transformed feature.
+        uri: folder of the transformed Examples.
+        report: where the merged `Transformed` goes.
+    """
+
+    def __init__(
+        self,
+        family: "Family",
+        *,
+        facts: Path,
+        features: RawFeatures,
+        label: LabelSpec,
+        types: Mapping[str, FeatureType],
+        uri: Path,
+        report: Path,
+    ) -> None:
+        super().__init__()
+        self._transform = TransformShard(family, facts=facts, features=features, label=label, types=types, uri=uri)
+        self._report = report
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return (
+            shards
+            | "Spread" >> beam.Reshuffle()
+            | "Transform" >> beam.ParDo(self._transform)
+            | "Merge" >> beam.CombineGlobally(_merged)
+            | "To JSON" >> beam.Map(_TRANSFORMED.dump_json)
+            | "Report" >> WriteBytes(self._report)
+        )
+
+
+def load_report(path: Path) -> Transformed:
+    """What `Materialize` wrote."""
+    return _TRANSFORMED.validate_json(path.read_bytes())
+
+
+def _merged(outcomes: Iterable[Transformed]) -> Transformed:
+    total = Transformed(())
+    for outcome in outcomes:
+        total = total.merge(outcome)
+    return total
+
+
+class TransformShard(beam.DoFn):
+    """Transforms one shard. Arguments as for `Materialize`."""
+
+    def __init__(
+        self,
+        family: "Family",
+        *,
+        facts: Path,
+        features: RawFeatures,
+        label: LabelSpec,
+        types: Mapping[str, FeatureType],
+        uri: Path,
+    ) -> None:
+        self._family, self._facts, self._features = family, str(facts), features
+        self._label, self._types, self._uri = label, dict(types), str(uri)
+
+    def setup(self) -> None:
+        preprocess = self._family.preprocess(load_facts(Path(self._facts)))
+        self._module = TransformModule(preprocess, self._features, self._label)
+
+    def process(self, element: tuple[str, int, str]) -> Iterator[Transformed]:
+        split, place, shard = element
+        writer = ShardWriter(Path(self._uri, f"Split-{split}"), split, place)
+        unknown = 0
+        for batch in self._batches(shard):
+            keep = np.flatnonzero(batch[LABEL].numpy() >= 0) if self._label.classes else None
+            for record in _records(batch, self._types, keep):
+                writer.write(record)
+            unknown += 0 if keep is None else int(batch[LABEL].shape[0]) - len(keep)
+        yield Transformed(tuple(writer.close()), unknown)
+
+    def _batches(self, shard: str) -> tf.data.Dataset:
+        dataset = tf.data.TFRecordDataset(shard, buffer_size=1 << 20).batch(BATCH_SIZE)
+        return dataset.map(self._module.transform_features, num_parallel_calls=2).prefetch(2)
+
+
+def _records(
+    batch: Mapping[str, tf.Tensor | tf.RaggedTensor], types: Mapping[str, FeatureType], keep: np.ndarray | None
+) -> Iterator[bytes]:
+    """Serialized examples of a batch, features in the order of their names; of the rows `keep` only, when given."""
+    names = sorted(batch)
+    encode = [FeatureEncoder(name, types[name]).encode for name in names]
+    columns = [packed_rows(*_flat(batch[name])) for name in names]
+    rows = range(len(columns[0])) if keep is None else keep.tolist()
+    for row in rows:
+        yield example([piece for e, column in zip(encode, columns, strict=True) for piece in e(column[row])])
+
+
+def _flat(value: tf.Tensor | tf.RaggedTensor) -> tuple[np.ndarray, np.ndarray]:
+    """Values in one line, and where each row begins and ends, `(batch_size + 1,)`."""
+    if isinstance(value, tf.RaggedTensor):
+        return value.values.numpy(), value.row_splits.numpy()
+    flat = value.numpy().reshape(-1)
+    width = flat.size // max(value.shape[0], 1)
+    return flat, np.arange(value.shape[0] + 1) * width

@@ -1,0 +1,1 @@
+"""Text to numbers, in the graph: words, vocabularies, n-grams, word vectors."""

@@ -1,0 +1,41 @@
+"""Words to ids by a vocabulary, in the graph."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from models.text.words import join_features, split_words
+
+IDS = "token_ids"
+UNKNOWN, FIRST_WORD = 1, 2
+"""Id 0 is padding, 1 every unknown word, and the vocabulary's words follow."""
+
+
+class WordIds(tf.Module):
+    """Texts to the ids of their first words.
+
+    A text without any word becomes one unknown word, so that every example has a length of at least 1.
+
+    Args:
+        vocabulary: known words, in the order of their ids.
+        features: text features, which are joined.
+        sequence_length: most words of a text.
+    """
+
+    def __init__(self, vocabulary: Sequence[str], features: Sequence[str], sequence_length: int) -> None:
+        super().__init__()
+        self._features, self._length = tuple(features), sequence_length
+        ids = tf.range(FIRST_WORD, FIRST_WORD + len(vocabulary), dtype=tf.int64)
+        words = tf.constant(vocabulary, tf.string)
+        self._table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(words, ids), UNKNOWN)
+
+    def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        """Raw texts to `token_ids`, int64 RaggedTensor `(batch_size, None)`."""
+        words = split_words(join_features(batch, self._features))[:, : self._length]
+        ids = words.with_values(self._table.lookup(words.values))
+        fill = tf.RaggedTensor.from_row_lengths(
+            tf.fill([tf.reduce_sum(tf.cast(words.row_lengths() == 0, tf.int32))], tf.constant(UNKNOWN, tf.int64)),
+            tf.cast(words.row_lengths() == 0, tf.int64),
+            validate=False,
+        )
+        return {IDS: tf.concat([ids, fill], axis=1)}
