@@ -1,11 +1,29 @@
 """Which execution to reuse: the newest complete one with the fingerprint, all of whose outputs are live."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from pipeline.lineage import tables
 from pipeline.lineage.links import EventType, find_context
 from pipeline.lineage.reading import LIVE, State
 from pipeline.lineage.types import EXECUTION_CACHE, NODE, TypeIds
+
+_EXECUTION, _EVENT, _ARTIFACT = tables.execution.c, tables.event.c, tables.artifact.c
+_BY_FINGERPRINT, _BY_NODE = tables.association.alias(), tables.association.alias()
+_DEAD_OUTPUT = (
+    select(_EVENT.id)
+    .join(tables.artifact, _ARTIFACT.id == _EVENT.artifact_id)
+    .where(_EVENT.execution_id == _EXECUTION.id, _EVENT.type == int(EventType.OUTPUT))
+    .where(_ARTIFACT.state.is_distinct_from(LIVE))
+)
+_NEWEST = (
+    select(_EXECUTION.id)
+    .join(_BY_FINGERPRINT, _BY_FINGERPRINT.c.execution_id == _EXECUTION.id)
+    .join(_BY_NODE, _BY_NODE.c.execution_id == _EXECUTION.id)
+    .where(_BY_FINGERPRINT.c.context_id == bindparam("cache_id"), _BY_NODE.c.context_id == bindparam("node_id"))
+    .where(_EXECUTION.last_known_state == int(State.COMPLETE), ~_DEAD_OUTPUT.exists())
+    .order_by(_EXECUTION.id.desc())
+    .limit(1)
+)
 
 
 def find_cached(connection: Connection, types: TypeIds, node: str, fingerprint: str) -> int | None:
@@ -14,20 +32,4 @@ def find_cached(connection: Connection, types: TypeIds, node: str, fingerprint: 
     node_id = find_context(connection, types, NODE, node)
     if cache_id is None or node_id is None:
         return None
-    execution, event, artifact = tables.execution.c, tables.event.c, tables.artifact.c
-    by_fingerprint, by_node = tables.association.alias(), tables.association.alias()
-    dead_output = (
-        select(event.id)
-        .join(tables.artifact, artifact.id == event.artifact_id)
-        .where(event.execution_id == execution.id, event.type == int(EventType.OUTPUT))
-        .where(artifact.state.is_distinct_from(LIVE))
-    )
-    return connection.scalar(
-        select(execution.id)
-        .join(by_fingerprint, by_fingerprint.c.execution_id == execution.id)
-        .join(by_node, by_node.c.execution_id == execution.id)
-        .where(by_fingerprint.c.context_id == cache_id, by_node.c.context_id == node_id)
-        .where(execution.last_known_state == int(State.COMPLETE), ~dead_output.exists())
-        .order_by(execution.id.desc())
-        .limit(1)
-    )
+    return connection.scalar(_NEWEST, {"cache_id": cache_id, "node_id": node_id})

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, in
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from pipeline.lineage import tables
+from pipeline.lineage.indexes import index_statements
 from pipeline.lineage.types import KNOWN_TYPES, Type, add_types, read_types
 from schemas.errors import ConfigError, TrainworksError
 
@@ -135,11 +136,22 @@ def _create(engine: Engine) -> None:
             if not keeps_parts and inspect(connection).has_table(tables.environment.name):
                 return
             tables.metadata.create_all(connection, checkfirst=keeps_parts)
+            _add_indexes(connection, checkfirst=keeps_parts)
             connection.execute(insert(tables.environment).values(schema_version=tables.SCHEMA_VERSION))
             add_types(connection, KNOWN_TYPES)
     except (IntegrityError, DBAPIError):
         if not _has_schema(engine):
             raise
+
+
+def _add_indexes(connection: Connection, *, checkfirst: bool) -> None:
+    present: set[str | None] = set()
+    if checkfirst:
+        found = inspect(connection).get_multi_indexes().values()
+        present = {index["name"] for indexes in found for index in indexes}
+    for name, statement in index_statements(connection.dialect.name).items():
+        if name not in present:
+            connection.exec_driver_sql(statement)
 
 
 def _set_wal(engine: Engine) -> None:

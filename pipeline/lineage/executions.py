@@ -57,7 +57,8 @@ def end_execution(connection: Connection, execution_id: int, state: State, messa
         delete(tables.execution_property).where(said.execution_id == execution_id, said.name == properties.MESSAGE)
     )
     if message:
-        properties.write(connection, properties.EXECUTION, execution_id, {properties.MESSAGE: message})
+        storable = message.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+        properties.write(connection, properties.EXECUTION, execution_id, {properties.MESSAGE: storable})
 
 
 def add_artifact(connection: Connection, types: TypeIds, artifact: Artifact, digest: str) -> int:

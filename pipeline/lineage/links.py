@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from pipeline.lineage import properties, tables
 from pipeline.lineage.records import StoredArtifact
-from pipeline.lineage.rows import add_node, add_row, now
+from pipeline.lineage.rows import add_node, add_row, insertion, now
 from pipeline.lineage.types import Kind, Type, TypeIds
 
 
@@ -16,6 +18,14 @@ class EventType(IntEnum):
 
     INPUT = 3
     OUTPUT = 4
+
+
+_CONTEXT = select(tables.context.c.id).where(
+    tables.context.c.type_id == bindparam("of_type"), tables.context.c.name == bindparam("named")
+)
+_CONTEXTS_OF = select(tables.association.c.context_id).where(
+    tables.association.c.execution_id == bindparam("execution_id")
+)
 
 
 def context(connection: Connection, types: TypeIds, type_name: str, name: str) -> int:
@@ -27,9 +37,8 @@ def context(connection: Connection, types: TypeIds, type_name: str, name: str) -
 
 
 def find_context(connection: Connection, types: TypeIds, type_name: str, name: str) -> int | None:
-    columns = tables.context.c
-    type_id = types[Type(Kind.CONTEXT, type_name)]
-    return connection.scalar(select(columns.id).where(columns.type_id == type_id, columns.name == name))
+    named = {"of_type": types[Type(Kind.CONTEXT, type_name)], "named": name}
+    return connection.scalar(_CONTEXT, named)
 
 
 def associate(connection: Connection, contexts: Iterable[int], execution_id: int) -> None:
@@ -42,8 +51,7 @@ def attribute(connection: Connection, contexts: Iterable[int], artifacts: Iterab
 
 def contexts_of(connection: Connection, execution_id: int) -> list[int]:
     """The contexts that an execution is associated with."""
-    columns = tables.association.c
-    return list(connection.scalars(select(columns.context_id).where(columns.execution_id == execution_id)))
+    return list(connection.scalars(_CONTEXTS_OF, {"execution_id": execution_id}))
 
 
 def record_inputs(connection: Connection, execution_id: int, inputs: Mapping[str, StoredArtifact]) -> None:
@@ -66,7 +74,14 @@ def record_events(connection: Connection, execution_id: int, kind: EventType, ar
             {"event_id": event_id, "is_index_step": False, "step_index": None, "step_key": name},
             {"event_id": event_id, "is_index_step": True, "step_index": 0, "step_key": None},
         ]
-        connection.execute(insert(tables.event_path), steps)
+        connection.execute(insertion(tables.event_path), steps)
+
+
+@cache
+def _pairs(table: Table, column: str) -> Select[Any]:
+    context_id, other = table.c.context_id, table.c[column]
+    within = context_id.in_(bindparam("contexts", expanding=True)) & other.in_(bindparam("others", expanding=True))
+    return select(context_id, other).where(within)
 
 
 def _link(connection: Connection, table: Table, column: str, contexts: Iterable[int], ids: Collection[int]) -> None:
@@ -74,10 +89,9 @@ def _link(connection: Connection, table: Table, column: str, contexts: Iterable[
     contexts = list(contexts)
     if not contexts or not ids:
         return
-    columns = (table.c.context_id, table.c[column])
-    present = connection.execute(select(*columns).where(columns[0].in_(contexts), columns[1].in_(ids)))
+    present = connection.execute(_pairs(table, column), {"contexts": contexts, "others": list(ids)})
     wanted = {(context_id, other) for context_id in contexts for other in ids}
     missing = sorted(wanted - {(row[0], row[1]) for row in present})
     if missing:
         rows = [{"context_id": context_id, column: other} for context_id, other in missing]
-        connection.execute(insert(table), rows)
+        connection.execute(insertion(table), rows)

@@ -5,10 +5,13 @@ Names between double underscores are ours; as in TFX, a component's parameters a
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select
 
 from pipeline.lineage import tables
+from pipeline.lineage.rows import insertion
 from pipeline.lineage.types import DECLARED_PROPERTIES, DataType
 from schemas.artifacts import Property
 
@@ -59,20 +62,25 @@ def write(
     connection.execute(delete(table).where(table.c[into.owner] == owner, table.c.name.in_(list(properties))))
     for name, value in properties.items():
         values = {into.owner: owner, "name": name, "is_custom_property": name not in declared}
-        connection.execute(insert(table).values({**values, _column(value): value}))
+        connection.execute(insertion(table), {**values, _column(value): value})
 
 
 def read(connection: Connection, of: PropertyTable, owners: Iterable[int]) -> dict[int, dict[str, Property]]:
     """The properties of each owner, declared and custom ones alike."""
-    table = of.table
     found: dict[int, dict[str, Property]] = {owner: {} for owner in owners}
-    columns = (table.c.int_value, table.c.double_value, table.c.string_value)
-    query = select(table.c[of.owner], table.c.name, *columns).where(table.c[of.owner].in_(list(found)))
-    for owner, name, *values in connection.execute(query):
+    for owner, name, *values in connection.execute(_query(of), {"owners": list(found)}):
         value = next((value for value in values if value is not None), None)
         if value is not None:  # bytes, protos and booleans are not ours
             found[owner][name] = value
     return found
+
+
+@cache
+def _query(of: PropertyTable) -> Select[Any]:
+    columns = of.table.c
+    values = (columns.int_value, columns.double_value, columns.string_value)
+    owner = columns[of.owner]
+    return select(owner, columns.name, *values).where(owner.in_(bindparam("owners", expanding=True)))
 
 
 def _data_type(value: Property) -> DataType:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import cast, get_args
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from pipeline.lineage import properties, tables
 from pipeline.lineage.links import EventType
@@ -29,15 +29,38 @@ class State(IntEnum):
     CANCELED = 6
 
 
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+_TYPE, _ARTIFACT, _EXECUTION = tables.type_.c, tables.artifact.c, tables.execution.c
+_EVENT, _PATH, _CONTEXT, _ASSOCIATION = tables.event.c, tables.event_path.c, tables.context.c, tables.association.c
+
+_ARTIFACTS = (
+    select(_ARTIFACT.id, _ARTIFACT.uri, _TYPE.name)
+    .join(tables.type_, _TYPE.id == _ARTIFACT.type_id)
+    .where(_ARTIFACT.id.in_(_IDS))
+)
+_EXECUTIONS = (
+    select(tables.execution, _TYPE.name.label("type_name"))
+    .join(tables.type_, _TYPE.id == _EXECUTION.type_id)
+    .where(_EXECUTION.id.in_(_IDS))
+    .order_by(_EXECUTION.id)
+)
+_EVENTS = (
+    select(_EVENT.execution_id, _EVENT.type, _PATH.step_key, _EVENT.artifact_id)
+    .join(tables.event_path, _PATH.event_id == _EVENT.id)
+    .where(_EVENT.execution_id.in_(_IDS), _PATH.step_key.is_not(None))
+    .order_by(_EVENT.id)
+)
+_CONTEXTS = (
+    select(_ASSOCIATION.execution_id, _TYPE.name, _CONTEXT.name)
+    .join(tables.context, _CONTEXT.id == _ASSOCIATION.context_id)
+    .join(tables.type_, _TYPE.id == _CONTEXT.type_id)
+    .where(_ASSOCIATION.execution_id.in_(_IDS), _TYPE.name.in_(CONTEXT_TYPES))
+)
+
+
 def read_artifacts(connection: Connection, ids: Iterable[int]) -> dict[int, StoredArtifact]:
     """Artifacts by id; ids that are not there are left out."""
     wanted = sorted(set(ids))
-    columns = tables.artifact.c
-    query = (
-        select(columns.id, columns.uri, tables.type_.c.name)
-        .join(tables.type_, tables.type_.c.id == columns.type_id)
-        .where(columns.id.in_(wanted))
-    )
     said = properties.read(connection, properties.ARTIFACT, wanted)
     return {
         artifact_id: StoredArtifact(
@@ -47,20 +70,13 @@ def read_artifacts(connection: Connection, ids: Iterable[int]) -> dict[int, Stor
             digest=str(said[artifact_id].pop(properties.DIGEST, "")),
             properties=said[artifact_id],
         )
-        for artifact_id, uri, type_name in connection.execute(query)
+        for artifact_id, uri, type_name in connection.execute(_ARTIFACTS, {"ids": wanted})
     }
 
 
 def read_executions(connection: Connection, ids: Iterable[int]) -> list[StoredExecution]:
     """Executions in the order of their ids, which is that in which they started."""
     wanted = sorted(set(ids))
-    columns = tables.execution.c
-    query = (
-        select(tables.execution, tables.type_.c.name.label("type_name"))
-        .join(tables.type_, tables.type_.c.id == columns.type_id)
-        .where(columns.id.in_(wanted))
-        .order_by(columns.id)
-    )
     said = properties.read(connection, properties.EXECUTION, wanted)
     inputs, outputs = _events(connection, wanted)
     for execution_id, names in said.items():
@@ -77,7 +93,7 @@ def read_executions(connection: Connection, ids: Iterable[int]) -> list[StoredEx
             {name: artifacts[i] for name, i in inputs[row.id].items() if i in artifacts},
             {name: artifacts[i] for name, i in outputs[row.id].items() if i in artifacts},
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_EXECUTIONS, {"ids": wanted})
     ]
 
 
@@ -133,30 +149,16 @@ def _events(
     connection: Connection, executions: list[int]
 ) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
     """Input names and output names of executions, each with the artifact's id."""
-    event, path = tables.event.c, tables.event_path.c
-    query = (
-        select(event.execution_id, event.type, path.step_key, event.artifact_id)
-        .join(tables.event_path, path.event_id == event.id)
-        .where(event.execution_id.in_(executions), path.step_key.is_not(None))
-        .order_by(event.id)
-    )
     inputs: dict[int, dict[str, int]] = defaultdict(dict)
     outputs: dict[int, dict[str, int]] = defaultdict(dict)
-    for execution_id, kind, name, artifact_id in connection.execute(query):
+    for execution_id, kind, name, artifact_id in connection.execute(_EVENTS, {"ids": executions}):
         (inputs if kind == EventType.INPUT else outputs)[execution_id][name] = artifact_id
     return inputs, outputs
 
 
 def _contexts(connection: Connection, executions: list[int]) -> dict[int, dict[str, str]]:
     """Of each execution: context type to context name (of several, as with fingerprints, any)."""
-    context, association = tables.context.c, tables.association.c
-    query = (
-        select(association.execution_id, tables.type_.c.name, context.name)
-        .join(tables.context, context.id == association.context_id)
-        .join(tables.type_, tables.type_.c.id == context.type_id)
-        .where(association.execution_id.in_(executions), tables.type_.c.name.in_(CONTEXT_TYPES))
-    )
     found: dict[int, dict[str, str]] = defaultdict(dict)
-    for execution_id, type_name, name in connection.execute(query):
+    for execution_id, type_name, name in connection.execute(_CONTEXTS, {"ids": executions}):
         found[execution_id][type_name] = name
     return found

@@ -1,8 +1,9 @@
 """Inserting rows that have an id."""
 
 import time
+from functools import cache
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Insert, Table, insert
 
 
 def now() -> int:
@@ -10,9 +11,15 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+@cache
+def insertion(table: Table) -> Insert:
+    """The statement that inserts into a table. SQLAlchemy is quick with a statement it has seen, slow to make one."""
+    return insert(table)
+
+
 def add_row(connection: Connection, table: Table, **values: object) -> int:
     """Inserts a row into a table whose key is `id`; returns that."""
-    key = connection.execute(insert(table).values(values)).inserted_primary_key
+    key = connection.execute(insertion(table), values).inserted_primary_key
     assert key is not None
     return int(key[0])
 

@@ -1,14 +1,14 @@
 """ML Metadata's relational schema, version 10, table by table.
 
-Names, columns, constraints and indexes are the client's own, so that it opens what we write and we what it wrote. Table
-names are never quoted: PostgreSQL folds them to lower case, as it does with those of the client's unquoted statements.
+Names, columns, constraints and indexes (some of them in `indexes`) are the client's own, so that it opens what we write
+and we what it wrote. Table names are never quoted: PostgreSQL folds them to lower case, as it does with those of the
+client's unquoted statements.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Double,
     Index,
     Integer,
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -100,7 +99,7 @@ def _node(name: str, *items: Column) -> Table:
 
 def _properties(of: str) -> Table:
     """The properties of artifacts, executions or contexts, one value column a type."""
-    table = _table(
+    return _table(
         f"{of.capitalize()}Property",
         Column(f"{of}_id", Integer, primary_key=True, autoincrement=False),
         Column("name", String(255), primary_key=True),
@@ -111,32 +110,6 @@ def _properties(of: str) -> Table:
         Column("byte_value", _medium(LargeBinary)),
         Column("proto_value", _medium(LargeBinary)),
         Column("bool_value", Boolean),
-    )
-    for kind in ("int", "double", "string"):
-        _property_index(table, of, kind)
-    return table
-
-
-def _is_not_postgresql(*target: object, dialect: Dialect, **options: object) -> bool:
-    return dialect.name != "postgresql"
-
-
-def _property_index(table: Table, of: str, kind: str) -> None:
-    name, value = f"idx_{of}_property_{kind}", table.c[f"{kind}_value"]
-    long = kind == "string"
-    Index(
-        name,
-        table.c.name,
-        table.c.is_custom_property,
-        value,
-        sqlite_where=value.is_not(None),
-        mysql_length={"string_value": 255} if long else None,
-        mariadb_length={"string_value": 255} if long else None,
-    ).ddl_if(callable_=_is_not_postgresql)
-    # PostgreSQL refuses index entries over 2,704 bytes, and a parameter's JSON may well be longer.
-    entry = func.left(value, 255) if long else value
-    Index(name, table.c.name, table.c.is_custom_property, entry, postgresql_where=value.is_not(None)).ddl_if(
-        dialect="postgresql"
     )
 
 
@@ -168,7 +141,6 @@ parent_type = _table(
 )
 
 artifact = _node("Artifact", Column("uri", Text), Column("state", Integer), Column("name", String(255)))
-Index("idx_artifact_uri", artifact.c.uri, mysql_length=255, mariadb_length=255)
 artifact_property = _properties("artifact")
 
 execution = _node("Execution", Column("last_known_state", Integer), Column("name", String(255)))

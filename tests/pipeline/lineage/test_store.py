@@ -147,9 +147,11 @@ def test_a_run_id_is_used_once(scribe, lineage) -> None:
 def test_failures_are_kept_with_their_message(scribe, lineage) -> None:
     lineage.fail(scribe.start("Trainer"), "loss is NaN at step 7")
     lineage.fail(scribe.start("Trainer"), "Ctrl-C", canceled=True)
-    failed, canceled = lineage.for_run("run-1")
+    lineage.fail(scribe.start("Trainer"), "a\0b \udcff")
+    failed, canceled, odd = lineage.for_run("run-1")
     assert (failed.state, failed.message) == ("failed", "loss is NaN at step 7")
     assert (canceled.state, canceled.message) == ("canceled", "Ctrl-C")
+    assert odd.message == "a\\0b \\udcff"
 
 
 def test_what_is_complete_stays_so(scribe, lineage) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import create_engine, create_mock_engine, inspect
 
 from pipeline.lineage import tables
+from pipeline.lineage.indexes import index_statements
 from pipeline.lineage.store import Lineage
 
 _TIMES = "create_time_since_epoch! last_update_time_since_epoch!"
@@ -142,7 +143,7 @@ def _statements(url: str) -> str:
     made: list[str] = []
     engine = create_mock_engine(url, lambda ddl, *_, **__: made.append(str(ddl.compile(dialect=engine.dialect))))
     tables.metadata.create_all(engine, checkfirst=False)
-    return "\n".join(made)
+    return "\n".join([*made, *index_statements(engine.dialect.name).values()])
 
 
 @pytest.mark.parametrize(
