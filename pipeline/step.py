@@ -166,6 +166,8 @@ class _Execution:
         result stands for nothing.
         """
         base = self._run.pipeline.base
+        if not self._component.external_inputs(base):
+            return [self._key]
         after = _ingredients(self._run, self._component, self._inputs)
         own = {(base / path).resolve() for path in self._component.external_outputs(base)}
         before_files, after_files = files_in(self._parts, base), files_in(after, base)
