@@ -16,12 +16,16 @@ TRAINWORKS = Path(sys.executable).parent / "trainworks"
 LIKE_FOR_LIKE: Mapping[str, Any] = {
     "family": "lstm",
     "vocabulary_size": 10_000,
+    "min_count": 1,
     "sequence_length": 200,
     "embedding_dim": 64,
     "units": 64,
     "bidirectional": False,
     "layers": 1,
     "pooling": "last",
+    "word_vectors": "random",
+    "word_dropout": 0.0,
+    "embedding_dropout": 0.0,
     "dropout": 0.0,
 }
 """The network of `plain_keras.py`, as a pipeline file says it."""
