@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from components.example_validator import ExampleValidator
-from components.schema_gen import SchemaGen
-from components.trainer import Trainer
-from components.transform import Transform
 from pydantic import BaseModel, ValidationError
 
 from components.component import Channel, Component, LatestBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
+from components.example_validator import ExampleValidator
 from components.pusher import Pusher
+from components.schema_gen import SchemaGen
 from components.statistics_gen import StatisticsGen
+from components.trainer import Trainer
+from components.transform import Transform
 from models.family import Family
 from models.registry import family_class
 from pipeline.consistency import add_contradictions, examples_columns
