@@ -64,7 +64,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="trainworks", message="%(prog)s %(version)s")
-def _trainworks() -> None:
+def trainworks() -> None:
     """From labelled data to a validated, versioned, served model.
 
     Exit codes: 0 done, 1 a step failed, 2 the command or the pipeline file is wrong, 3 a gate said no.
@@ -73,5 +73,5 @@ def _trainworks() -> None:
 
 def main() -> NoReturn:
     """The console command."""
-    _trainworks(prog_name="trainworks")
+    trainworks()
     raise AssertionError("click ends the process")

@@ -26,7 +26,7 @@ MOMENTS = 24
 @pytest.fixture
 def rng() -> random.Random:
     seed = random.randrange(10**6)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201
     return random.Random(seed)
 
 

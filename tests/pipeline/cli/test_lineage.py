@@ -1,0 +1,43 @@
+"""`trainworks lineage`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def test_a_pushed_model_is_followed_up_to_the_raw_files(
+    ran: Any, project: Path, invoke: Callable[..., Any], told: Callable[..., dict[str, Any]]
+) -> None:
+    found = told("lineage", "served/1/saved_model.pb")
+    assert (found["type"], found["step"], found["run_id"]) == ("PushedModel", "ToyPusher", ran.run_id)
+    assert {a["type"] for a in found["made_from"]} == {"Model", "ModelBlessing", "Examples"}
+    assert found["raw_files"] == [str(project / "rows.txt")]
+    text = invoke("lineage", "served/1").stdout
+    assert "PushedModel  served/1" in text
+    assert f"made by ToyPusher in run {ran.run_id}" in text
+    assert "raw files\n  rows.txt\n" in text
+
+
+def test_examples_are_followed_to_what_was_made_of_them(
+    ran: Any, invoke: Callable[..., Any], told: Callable[..., dict[str, Any]]
+) -> None:
+    found = told("lineage", "1")
+    assert (found["id"], found["type"], found["made_from"]) == (1, "Examples", [])
+    assert {a["type"] for a in found["made_into"]} == {
+        "Schema",
+        "ExampleAnomalies",
+        "Model",
+        "ModelRun",
+        "ModelEvaluation",
+        "ModelBlessing",
+        "PushedModel",
+    }
+    assert told("lineage", "#1") == found
+    assert "split_names" in invoke("lineage", "1").stdout
+
+
+def test_an_unknown_artifact_is_said_to_be_unknown(ran: Any, invoke: Callable[..., Any]) -> None:
+    for reference in ("99", "/etc", "nowhere"):
+        result = invoke("lineage", reference)
+        assert result.exit_code == 2
+        assert f"Received: {reference}" in result.stderr
