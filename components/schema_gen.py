@@ -40,6 +40,9 @@ class SchemaGen(Component):
     def external_inputs(self, base: Path) -> Sequence[Path]:
         return [base / path for path in (self.curated, self.frozen) if path]
 
+    def external_outputs(self, base: Path) -> Sequence[Path]:
+        return [base / self.frozen] if self.frozen else []
+
     def run(self, context: Context) -> None:
         """Raises a ConfigError when a schema file cannot be read, is none, or lacks the label."""
         kept = next((path for path in self._kept(context.base) if path), None)

@@ -130,7 +130,7 @@ class _LocalRun:
                 status, exit_code = "refused", REFUSED
             break
         self._skip_rest(status)
-        self._tell_refusal()
+        self._tell_why(status)
         self._close(status)
         result = RunResult(
             run_id=self.run.id,
@@ -193,7 +193,6 @@ class _LocalRun:
         inputs = {name: artifact.uri for name, artifact in self.inputs.items()}
         failure = explain(error, node=component.name, inputs=inputs, workspace=self.run.workspace.root, log=log)
         self._end(component.name, started, failure.message)
-        self.run.terminal.line(f"error: {failure.message}", color="31")
         return failure.exit_code
 
     def _end(self, name: str, started: float, reason: str) -> None:
@@ -216,8 +215,11 @@ class _LocalRun:
                 self.steps.append(StepResult(component.name, "skipped", reason=reason))
                 self.run.terminal.finished(component.name, "skipped", 0.0, reason)
 
-    def _tell_refusal(self) -> None:
+    def _tell_why(self, status: FinalStatus) -> None:
+        """What stopped the run comes last, where it is seen."""
         for step in self.steps:
+            if status == "failed" and step.status == "failed":
+                self.run.terminal.line(f"\nerror: {step.reason}", color="31")
             if step.verdict is not None and step.verdict.refused:
                 self.run.terminal.verdict(step.name, step.verdict)
 
