@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pipeline.lineage import tables
 from pipeline.lineage.indexes import index_statements
@@ -19,7 +19,8 @@ from pipeline.lineage.types import KNOWN_TYPES, Type, add_types, read_types
 from schemas.errors import ConfigError, TrainworksError
 
 _WRITES = "trainworks_writes"
-_BACKENDS = ("sqlite", "postgresql", "mysql", "mariadb")
+_MYSQL = ("mysql", "mariadb")
+_BACKENDS = ("sqlite", "postgresql", *_MYSQL)
 
 
 def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine, dict[Type, int]]:
@@ -36,7 +37,9 @@ def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine,
     engine = _sqlite(url, lock_timeout) if url.get_backend_name() == "sqlite" else _server(url)
     try:
         with _explained(engine):
-            if not _has_schema(engine):
+            with engine.connect() as connection:
+                made = _has_schema(connection)
+            if not made:
                 _create(engine)
             _check_version(engine)
             return engine, _known_types(engine)
@@ -119,29 +122,49 @@ def _unknown(url: URL) -> ConfigError:
     return ConfigError(f"The lineage database must be SQLite, PostgreSQL or MySQL. Received: {url.drivername}://...")
 
 
-def _has_schema(engine: Engine) -> bool:
+def _keeps_parts(connection: Connection) -> bool:
+    """Whether an attempt to make the schema that was cut off may have left a part: MySQL's DDL is not transactional."""
+    return connection.dialect.name in _MYSQL
+
+
+def _has_schema(connection: Connection) -> bool:
     name = tables.environment.name
-    with engine.connect() as connection:
-        return inspect(connection).has_table(name.lower() if engine.dialect.name == "postgresql" else name)
+    folded = name.lower() if connection.dialect.name == "postgresql" else name
+    if not inspect(connection).has_table(folded):
+        return False
+    # The version is what is written last.
+    return not _keeps_parts(connection) or connection.scalar(select(tables.environment).limit(1)) is not None
 
 
 def _create(engine: Engine) -> None:
-    """Makes the schema; harmless when another process makes it at the same time."""
+    """Makes the schema, unless another process has made it meanwhile."""
     if engine.dialect.name == "sqlite":
         _set_wal(engine)
-    # Only MySQL may have kept a part of an attempt that was cut off: its DDL is not transactional.
-    keeps_parts = engine.dialect.name in ("mysql", "mariadb")
+    with engine.execution_options(**{_WRITES: True}).connect() as connection, _alone(connection):
+        if _has_schema(connection):
+            return
+        checkfirst = _keeps_parts(connection)
+        tables.metadata.create_all(connection, checkfirst=checkfirst)
+        _add_indexes(connection, checkfirst=checkfirst)
+        add_types(connection, KNOWN_TYPES)
+        connection.execute(insert(tables.environment).values(schema_version=tables.SCHEMA_VERSION))
+        connection.commit()
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Keeps others from making the schema at the same time; SQLite's transaction does so by itself."""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('trainworks'))")
+    if dialect in _MYSQL:  # a lock of the session, since each statement of DDL ends the transaction
+        connection.exec_driver_sql("SELECT GET_LOCK('trainworks', 60)")
     try:
-        with engine.execution_options(**{_WRITES: True}).begin() as connection:
-            if not keeps_parts and inspect(connection).has_table(tables.environment.name):
-                return
-            tables.metadata.create_all(connection, checkfirst=keeps_parts)
-            _add_indexes(connection, checkfirst=keeps_parts)
-            connection.execute(insert(tables.environment).values(schema_version=tables.SCHEMA_VERSION))
-            add_types(connection, KNOWN_TYPES)
-    except (IntegrityError, DBAPIError):
-        if not _has_schema(engine):
-            raise
+        yield
+    finally:
+        if dialect in _MYSQL:
+            connection.rollback()
+            connection.exec_driver_sql("SELECT RELEASE_LOCK('trainworks')")
 
 
 def _add_indexes(connection: Connection, *, checkfirst: bool) -> None:
