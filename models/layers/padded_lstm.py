@@ -31,10 +31,10 @@ class PaddedLSTM(keras.layers.Layer):
         self.forward = keras.layers.LSTM(units, return_sequences=True, name="forward")
         self.backward = keras.layers.LSTM(units, return_sequences=True, name="backward") if bidirectional else None
 
-    def build(self, shape: Any, lengths_shape: Any = None) -> None:
-        self.forward.build(shape)
+    def build(self, x_shape: Any, lengths_shape: Any = None) -> None:
+        self.forward.build(x_shape)
         if self.backward is not None:
-            self.backward.build(shape)
+            self.backward.build(x_shape)
 
     def call(self, x: Any, lengths: Any, training: bool = False) -> Any:
         forward = _states(self.forward, x, training)

@@ -21,7 +21,7 @@ class WeightedSum(keras.layers.Layer):
         super().__init__(**kwargs)
         self.terms, self.outputs = terms, outputs
 
-    def build(self, *shapes: Any) -> None:
+    def build(self, ids_shape: Any, weights_shape: Any) -> None:
         self.kernel = self.add_weight((self.terms, self.outputs), initializer="zeros", name="kernel")
         self.bias = self.add_weight((self.outputs,), initializer="zeros", name="bias")
 

@@ -1,0 +1,39 @@
+import pytest
+import tensorflow as tf
+
+from models.text.words import join_features, split_words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Shares ROSE 5.2 pct", "shares rose 5 . 2 pct"),
+        ("don't stop", "don ' t stop"),
+        ("Café ÜBER naïve", "cafe uber naive"),
+        ("股票上涨 today", "股 票 上 涨 today"),
+        ("ドル安", "ト ル 安"),
+        ("ราคา", "ร า ค า"),
+        ("one\r\ntwo\tthree\u00a0four", "one two three four"),
+        ("a\x00b \u200bc", "a b c"),
+        ("100€ ok™ :)", "100 € oktm : )"),
+        ("Привет, мир!", "привет , мир !"),
+        ("  ", ""),
+        ("", ""),
+    ],
+)
+def test_words_of_a_text(text: str, words: str) -> None:
+    found = [word.decode() for word in split_words(tf.constant([text]))[0].numpy()]
+    assert " ".join(found) == words
+
+
+def test_invalid_utf8_is_replaced() -> None:
+    assert split_words(tf.constant([b"good \xff\xfe day"])).to_list() == [[b"good", *["\ufffd".encode()] * 2, b"day"]]
+
+
+def test_an_empty_batch_has_no_words() -> None:
+    assert split_words(tf.constant([], tf.string)).shape[0] == 0
+
+
+def test_features_are_joined_in_their_order() -> None:
+    batch = {"body": tf.constant(["b1", "b2"]), "title": tf.constant(["t1", ""])}
+    assert split_words(join_features(batch, ("title", "body"))).to_list() == [[b"t1", b"b1"], [b"b2"]]
