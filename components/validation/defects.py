@@ -27,7 +27,7 @@ def defects(inspection: Inspection) -> Iterator[Rule]:
     for kind, (things, fate, advice) in _RULES.items():
         found = [defect for defect in inspection.ingestion.defects if defect.kind == kind]
         checks = tuple(_check(inspection, defect, fate) for defect in found)
-        yield Rule(kind, f"{things}: at most {{limit}}", checks, advice)
+        yield Rule(kind, f"{things}: {{limit}}", checks, advice)
 
 
 def rows_read(inspection: Inspection, split: str) -> int:

@@ -23,7 +23,7 @@ def missing_feature(inspection: Inspection) -> Rule:
         elif split.examples:
             checks.append(_presence(inspection, split, feature, view))
     advice = "Fill in these rows or remove them, or lower `min_fraction` of the feature's presence in the schema"
-    return Rule("missing_feature", "examples that lack a required feature: at most {limit}", tuple(checks), advice)
+    return Rule("missing_feature", "examples that lack a required feature: {limit}", tuple(checks), advice)
 
 
 def _presence(inspection: Inspection, split: SplitView, feature: schema_pb2.Feature, view: FeatureView) -> Check:
@@ -55,9 +55,7 @@ def wrong_type(inspection: Inspection) -> Rule:
             checks.append(Check(split.name, 1.0, found, feature.name, Reason.UNEXPECTED_DATA_TYPE))
         checks.extend(_valency(inspection, split, feature, view))
     advice = "Correct the rows, or the feature's `type` or `value_count` in the schema"
-    return Rule(
-        "wrong_type", "values of another type or number than the schema's: at most {limit}", tuple(checks), advice
-    )
+    return Rule("wrong_type", "values of another type or number than the schema's: {limit}", tuple(checks), advice)
 
 
 def _misread(inspection: Inspection) -> Iterator[Check]:
@@ -101,7 +99,7 @@ def out_of_domain(inspection: Inspection) -> Rule:
         elif view.kind != "BYTES":
             checks.extend(_numbers(inspection, split, feature, view))
     advice = "Correct these rows, or widen the feature's domain in the schema"
-    return Rule("out_of_domain", "values outside the domain of a feature: at most {limit}", tuple(checks), advice)
+    return Rule("out_of_domain", "values outside the domain of a feature: {limit}", tuple(checks), advice)
 
 
 def _strings(inspection: Inspection, split: SplitView, view: FeatureView, domain: frozenset[str]) -> Check:

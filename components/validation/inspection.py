@@ -56,6 +56,7 @@ class Check:
         feature: the feature it is about; empty when about whole rows.
         reason: the anomaly's type, of `AnomalyInfo.Type`.
         rows: example rows, looked up only when the rule fails.
+        telling: whether what was found is worth telling where the rule passes, even with a share of zero.
     """
 
     split: str
@@ -64,6 +65,7 @@ class Check:
     feature: str = ""
     reason: int = Reason.CUSTOM_VALIDATION
     rows: Callable[[], tuple[str, ...]] = tuple
+    telling: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Rule:
 
     Args:
         name: its name in the pipeline file.
-        expected: what it asks for, in words, with `{limit}` for its limit.
+        expected: what it asks for, in words, with `{limit}` for `at most 5 %` or `none`.
         checks: what it looked at.
         advice: what to do about a failure.
         skipped: why it could not apply; empty when it could.
@@ -134,7 +136,7 @@ class Judgement:
         if config.severity == "off":
             return
         severity, limit = config.severity or "error", config.at_most or 0.0
-        expected = rule.expected.format(limit=percent(limit))
+        expected = rule.expected.format(limit=f"at most {percent(limit)}" if limit else "none")
         if rule.skipped:
             self._verdict(rule.name, expected=f"{expected}; {rule.skipped}", found="-", verdict="skipped", at=severity)
             return
@@ -167,7 +169,8 @@ def _in_all(checks: Iterable[Check]) -> str:
     """What was found where nothing failed: the worst of each split, unless there is nothing at all."""
     worst: dict[str, Check] = {}
     for check in checks:
-        if check.share > 0 and (check.split not in worst or check.share > worst[check.split].share):
+        is_worst = check.split not in worst or check.share > worst[check.split].share
+        if (check.share > 0 or check.telling) and is_worst:
             worst[check.split] = check
     return "; ".join(f"{check.split}: {check.found}" for check in worst.values()) or "none"
 
@@ -178,8 +181,8 @@ def known(rows: tuple[str, ...]) -> Callable[[], tuple[str, ...]]:
 
 
 def percent(share: float) -> str:
-    """A share for people: `none`, `0.5 %`."""
-    return f"{share * 100:.3g} %" if share else "none"
+    """A share for people: `0.5 %`."""
+    return f"{share * 100:.3g} %"
 
 
 def of(count: int, total: int, things: str) -> str:

@@ -17,13 +17,14 @@ def single_class(inspection: Inspection) -> Rule:
         return Rule("single_class", expected, skipped=_ONLY_CLASSES)
     values = _labels(inspection, TRAIN)
     named = ", ".join(f"`{value}`" for value in list(values)[:_SHOWN]) or "none"
-    check = Check(TRAIN, float(len(values) < 2), f"{len(values):,} labels: {named}", inspection.label)
+    noun = "label" if len(values) == 1 else "labels"
+    check = Check(TRAIN, float(len(values) < 2), f"{len(values):,} {noun}: {named}", inspection.label, telling=True)
     return Rule("single_class", expected, (check,), "A model needs examples of at least two classes")
 
 
 def unknown_label(inspection: Inspection) -> Rule:
     """No label outside the schema's domain."""
-    expected = f"labels outside the schema's {len(inspection.classes):,} classes: at most {{limit}}"
+    expected = f"labels outside the schema's {len(inspection.classes):,} classes: {{limit}}"
     if not inspection.classification:
         return Rule("unknown_label", expected, skipped=_ONLY_CLASSES)
     advice = (
@@ -57,7 +58,7 @@ def label_shift(inspection: Inspection) -> Rule:
     The distance is the largest difference of any class's share (L-infinity), as in TensorFlow Data Validation. In a
     small split shares differ by chance: a difference within 2.58 standard errors is no failure.
     """
-    expected = "difference of a label's share to that in `train`: at most {limit}"
+    expected = "difference of a label's share to that in `train`: {limit}"
     others = [split for split in inspection.splits.values() if split.name != TRAIN]
     if not inspection.classification:
         return Rule("label_shift", expected, skipped=_ONLY_CLASSES)
@@ -85,6 +86,7 @@ def _shift(inspection: Inspection, split: SplitView) -> Check:
         found,
         inspection.label,
         Reason.COMPARATOR_L_INFTY_HIGH,
+        telling=True,
     )
 
 

@@ -8,7 +8,7 @@ _NO_TEXT = "skipped: no column holds text"
 
 def empty_text(inspection: Inspection) -> Rule:
     """Texts say something."""
-    expected = "texts of at most two words: at most {limit}"
+    expected = "texts of at most two words: {limit}"
     checks = []
     for split, feature in inspection.texts():
         quality = _quality(inspection, split, feature)
@@ -28,7 +28,7 @@ def duplicates(inspection: Inspection) -> Rule:
     return _on_train(
         inspection,
         "duplicates",
-        "training texts that repeat another: at most {limit}",
+        "training texts that repeat another: {limit}",
         "Keep one of each: copies weigh more in training than their author meant",
     )
 
@@ -38,14 +38,14 @@ def near_duplicates(inspection: Inspection) -> Rule:
     return _on_train(
         inspection,
         "near_duplicates",
-        "training texts that nearly repeat another: at most {limit}",
+        "training texts that nearly repeat another: {limit}",
         "Look for templates, quotations and new versions of one text",
     )
 
 
 def conflicting_labels(inspection: Inspection) -> Rule:
     """A text has one label."""
-    expected = "texts that stand under more than one label: at most {limit}"
+    expected = "texts that stand under more than one label: {limit}"
     if not inspection.classification:
         return Rule("conflicting_labels", expected, skipped="skipped: only a classification has classes")
     checks = tuple(
@@ -56,7 +56,7 @@ def conflicting_labels(inspection: Inspection) -> Rule:
 
 def leakage(inspection: Inspection) -> Rule:
     """What is judged on was not seen in training."""
-    expected = "texts of a split that stand in `train` too: at most {limit}"
+    expected = "texts of a split that stand in `train` too: {limit}"
     checks = tuple(
         _check(inspection, split, feature, "leaked", "texts stand in `train` too")
         for split, feature in inspection.texts()

@@ -25,10 +25,6 @@ class NearMatches:
         self.count += other.count
         self.pairs = heapq.nsmallest(KEPT, [*self.pairs, *other.pairs])
 
-    def texts(self) -> list[int]:
-        """Fingerprints of all texts in the pairs."""
-        return [text for pair in self.pairs for text in pair]
-
 
 def match_bands(rows: Iterable[tuple[Hashes, Hashes]]) -> tuple[Hashes, Hashes]:
     """Texts that share a band with another, from all rows of one partition of bands.

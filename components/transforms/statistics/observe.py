@@ -1,4 +1,4 @@
-"""The one pass over a split: a batch of examples goes into accumulators and buffers, nothing else leaves the worker."""
+"""The one pass over a split: batches of examples go into accumulators and buffers, no example leaves the worker."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from components.transforms.statistics.minhash import BANDS
 from components.transforms.statistics.texts import TextBatch, examine
 from components.transforms.statistics.values import partition_counts, shorten
 from components.transforms.statistics.words import Hashes, Integers
-from components.transforms.tfrecords import Batch
+from components.transforms.tfrecords import Batch, read_batches
 from schemas.ingestion import SOURCE, FeatureType
 
 FLUSH_ROWS: Final = 1 << 16
@@ -24,14 +24,11 @@ FLUSH_ROWS: Final = 1 << 16
 
 _FINGERPRINTS: Final = 2**63 - 1
 
+STATISTICS, VALUES, ROWS = "statistics", "values", "rows"
+"""Kinds of what leaves the pass; see `ObserveShards`."""
 
-@dataclass
-class _TextBuffer:
-    """Rows and bands of one text feature that have not been handed on."""
-
-    rows: list[TextRows] = field(default_factory=list)
-    texts: list[Hashes] = field(default_factory=list)
-    bands: list[Hashes] = field(default_factory=list)
+Key = tuple[str, str, str, int]
+"""Kind, split, column and partition, where they matter."""
 
 
 @dataclass(frozen=True)
@@ -43,36 +40,58 @@ class Columns:
     text: tuple[str, ...]
 
 
-class ObserveSplit(beam.DoFn):
-    """Accumulates the batches of one split.
+@dataclass
+class _TextBuffer:
+    """Rows and bands of one text feature that have not been handed on."""
 
-    Outputs: `statistics` `(split, SplitStatistics)`; `values` `((split, column, partition), counts)`; `rows`
-    `((column, partition), TextRows)`; `bands` `((split, column, partition), (bands, texts))`.
+    rows: list[TextRows] = field(default_factory=list)
+    texts: list[Hashes] = field(default_factory=list)
+    bands: list[Hashes] = field(default_factory=list)
+
+
+class ObserveShards(beam.DoFn):
+    """Accumulates shards, each given as `(split, path)`.
+
+    Outputs:
+        `((STATISTICS, split, "", 0), SplitStatistics)`, `((VALUES, split, column, partition), counts)` and
+        `((ROWS, "", column, partition), TextRows)`, for all splits together; and under the tag `bands`
+        `((split, column, partition), (bands, texts))`.
     """
 
-    STATISTICS, VALUES, ROWS, BANDED = "statistics", "values", "rows", "bands"
+    BANDED: Final = "bands"
+
+    def __init__(self, columns: Columns, partitions: int) -> None:
+        self._columns, self._partitions = columns, partitions
+
+    def process(self, shard: tuple[str, str]) -> Iterator[Any]:  # pairs and TaggedOutput; Beam would check a union
+        split, path = shard
+        observer = _Observer(split, self._columns, self._partitions)
+        for batch in read_batches([path], {**self._columns.types, SOURCE: "BYTES"}, ragged=True):
+            observer.add(batch)
+            yield from observer.flush(FLUSH_ROWS)
+        yield from observer.flush(1)
+        yield (STATISTICS, split, "", 0), observer.statistics
+
+
+class _Observer:
+    """Accumulators and buffers of one shard."""
 
     def __init__(self, split: str, columns: Columns, partitions: int) -> None:
         self._split, self._columns, self._partitions = split, columns, partitions
-        self.start_bundle()
-
-    def start_bundle(self) -> None:
-        self._statistics = SplitStatistics.create(self._columns.types, self._columns.text)
-        self._counters: dict[str, Counter[bytes]] = {
-            name: Counter()
-            for name, kind in self._columns.types.items()
-            if kind == "BYTES" and name not in self._columns.text
-        }
+        self.statistics = SplitStatistics.create(columns.types, columns.text)
+        counted = [name for name, kind in columns.types.items() if kind == "BYTES" and name not in columns.text]
+        self._counters: dict[str, Counter[bytes]] = {name: Counter() for name in counted}
         self._clear_texts()
 
     def _clear_texts(self) -> None:
         self._buffers = {name: _TextBuffer() for name in self._columns.text}
         self._buffered = 0
 
-    def process(self, batch: Batch) -> Iterator[Any]:  # TaggedOutput, of which Beam would make a type check
-        sources = _first_values(batch[SOURCE])
-        self._statistics.examples += len(sources)
-        for name, feature in self._statistics.features.items():
+    def add(self, batch: Batch) -> None:
+        sources = _firsts(batch[SOURCE]).numpy()
+        self.statistics.examples += len(sources)
+        self._buffered += len(sources)
+        for name, feature in self.statistics.features.items():
             values = batch[name].values.numpy()
             feature.add_lengths(batch[name].row_lengths().numpy())
             if feature.numbers:
@@ -81,91 +100,83 @@ class ObserveSplit(beam.DoFn):
                 feature.strings.add(values.tolist())
             if name in self._counters:
                 self._counters[name].update(shorten(values.tolist()))
-            if feature.text:
-                self._add_texts(name, batch, sources)
-        self._buffered += len(sources)
-        if self._buffered >= FLUSH_ROWS:
-            yield from self._flush_texts()
-        if any(len(counter) >= FLUSH_ROWS for counter in self._counters.values()):
-            yield from self._flush_values()
+        for name in self._columns.text:
+            self._add_texts(name, batch, sources)
 
-    def finish_bundle(self) -> Iterator[Any]:
-        outputs = [*self._flush_texts(), *self._flush_values()]
-        outputs.append(TaggedOutput(self.STATISTICS, (self._split, self._statistics)))
-        for output in outputs:
-            yield TaggedOutput(output.tag, beam.transforms.window.GlobalWindows.windowed_value(output.value))
-        self.start_bundle()
+    def flush(self, at: int) -> Iterator[Any]:
+        """Hands on the buffers that hold at least so many rows or values."""
+        if self._buffered >= at:
+            for name, buffer in self._buffers.items():
+                if buffer.rows:
+                    yield from self._flush_rows(name, TextRows.concatenate(buffer.rows))
+                    yield from self._flush_bands(name, np.concatenate(buffer.texts), np.concatenate(buffer.bands))
+            self._clear_texts()
+        for name, counter in self._counters.items():
+            if len(counter) >= at:
+                for partition, counts in partition_counts(counter, self._partitions):
+                    yield (VALUES, self._split, name, partition), counts
+                counter.clear()
 
     def _add_texts(self, name: str, batch: Batch, sources: np.ndarray) -> None:
         """Looks at the texts of the examples that have one, and buffers those that hold any word."""
-        feature = self._statistics.features[name]
         present = np.flatnonzero(batch[name].row_lengths().numpy())
-        texts = tf.constant(_first_values(batch[name])[present].tolist(), tf.string)
+        texts = _firsts(batch[name])
+        texts = texts if len(present) == len(sources) else tf.gather(texts, present)
         looked_at = examine(texts.numpy().tolist())
-        assert feature.text
-        feature.text.add(looked_at, sources[present])
+        feature = self.statistics.features[name].text
+        assert feature
+        feature.add(looked_at, sources[present])
         said = np.flatnonzero(looked_at.tokens)
         if len(said):
-            fingerprints = tf.strings.to_hash_bucket_fast(texts, _FINGERPRINTS).numpy().astype(np.uint64)[said]
-            rows = self._rows(fingerprints, batch, sources, present[said])
-            self._buffer(self._buffers[name], rows, fingerprints, looked_at, said)
+            fingerprints = _fingerprints(texts)[said]
+            rows = self._rows(fingerprints, _as_strings(batch[self._columns.label]), sources, present[said])
+            self._buffer(self._buffers[name], rows, looked_at, said)
 
-    def _rows(self, texts: Hashes, batch: Batch, sources: np.ndarray, places: Integers) -> TextRows:
-        labels = _as_bytes(batch[self._columns.label])
-        fingerprints = tf.strings.to_hash_bucket_fast(labels.tolist(), _FINGERPRINTS).numpy().astype(np.uint64)
+    def _rows(self, texts: Hashes, labels: tf.Tensor, sources: np.ndarray, places: Integers) -> TextRows:
         return TextRows(
             self._split,
             texts,
-            fingerprints[places],
-            _fixed_width(labels[places], slice(LONGEST)),
+            _fingerprints(labels)[places],
+            _fixed_width(labels.numpy()[places], slice(LONGEST)),
             _fixed_width(sources[places], slice(-LONGEST, None)),
         )
 
-    def _buffer(self, buffer: _TextBuffer, rows: TextRows, texts: Hashes, looked_at: TextBatch, said: Integers) -> None:
+    def _buffer(self, buffer: _TextBuffer, rows: TextRows, looked_at: TextBatch, said: Integers) -> None:
         banded = looked_at.banded[said]
         buffer.rows.append(rows)
-        buffer.texts.append(texts[banded])
+        buffer.texts.append(rows.texts[banded])
         buffer.bands.append(looked_at.bands[said[banded]])
 
-    def _flush_texts(self) -> Iterator[TaggedOutput]:
-        for name, buffer in self._buffers.items():
-            if buffer.rows:
-                rows = TextRows.concatenate(buffer.rows)
-                for partition, places in partition_of(rows.texts, self._partitions):
-                    yield TaggedOutput(self.ROWS, ((name, partition), rows.take(places)))
-                yield from self._flush_bands(name, np.concatenate(buffer.texts), np.concatenate(buffer.bands))
-        self._clear_texts()
+    def _flush_rows(self, name: str, rows: TextRows) -> Iterator[tuple[Key, TextRows]]:
+        for partition, places in partition_of(rows.texts, self._partitions):
+            yield (ROWS, "", name, partition), rows.take(places)
 
     def _flush_bands(self, name: str, texts: Hashes, bands: Hashes) -> Iterator[TaggedOutput]:
-        texts, places = np.unique(texts, return_index=True)
-        flat_bands, flat_texts = bands[places].ravel(), np.repeat(texts, BANDS)
+        """Bands with the texts that have them, each text once."""
+        texts, firsts = np.unique(texts, return_index=True)
+        flat_bands, flat_texts = bands[firsts].ravel(), np.repeat(texts, BANDS)
         for partition, places in partition_of(flat_bands, self._partitions):
             pairs = flat_bands[places], flat_texts[places]
-            yield TaggedOutput(self.BANDED, ((self._split, name, partition), pairs))
-
-    def _flush_values(self) -> Iterator[TaggedOutput]:
-        for name, counter in self._counters.items():
-            for partition, counts in partition_counts(counter, self._partitions):
-                yield TaggedOutput(self.VALUES, ((self._split, name, partition), counts))
-            counter.clear()
+            yield TaggedOutput(ObserveShards.BANDED, ((self._split, name, partition), pairs))
 
 
-def _first_values(ragged: tf.RaggedTensor) -> np.ndarray:
+def _firsts(ragged: tf.RaggedTensor) -> tf.Tensor:
     """The first value of each example, `(batch_size,)`; an empty string where there is none."""
-    values, splits = ragged.values.numpy(), ragged.row_splits.numpy()
-    if len(values) == len(splits) - 1 and (np.diff(splits) == 1).all():
-        return values
-    firsts = np.full(len(splits) - 1, b"", object)
-    present = np.flatnonzero(np.diff(splits))
-    firsts[present] = values[splits[present]]
-    return firsts
+    lengths = ragged.row_lengths().numpy()
+    if (lengths == 1).all():
+        return ragged.values
+    return ragged[:, :1].to_tensor(default_value="", shape=(None, 1))[:, 0]
 
 
-def _as_bytes(ragged: tf.RaggedTensor) -> np.ndarray:
-    """The first value of each example as bytes, whatever its type."""
+def _as_strings(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """The first value of each example as a string, whatever its type."""
     if ragged.dtype != tf.string:
-        ragged = ragged.with_values(tf.strings.as_string(ragged.values, shortest=ragged.dtype.is_floating))
-    return _first_values(ragged)
+        ragged = ragged.with_values(tf.strings.as_string(ragged.values))
+    return _firsts(ragged)
+
+
+def _fingerprints(strings: tf.Tensor) -> Hashes:
+    return tf.strings.to_hash_bucket_fast(strings, _FINGERPRINTS).numpy().astype(np.uint64)
 
 
 def _fixed_width(values: np.ndarray, span: slice) -> np.ndarray:

@@ -1,21 +1,30 @@
-"""The Beam pipeline of StatisticsGen: one pass over every split, then partitions by hash for what compares rows."""
+"""The Beam pipeline of StatisticsGen: one pass over every split, then partitions by hash for what compares rows.
 
-from collections.abc import Iterable, Mapping
+Three groupings, whatever the number of splits and columns: bands of MinHash signatures by band; rows, pairs of near
+duplicates and values by their own hash; and what is known of a split by its name. Few and large elements keep Beam's
+cost a stage, and an element, out of the sum.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import apache_beam as beam
+import numpy as np
+from apache_beam.io.filesystems import FileSystems
 
-from components.transforms.beam import WriteBytes
-from components.transforms.statistics.duplicates import match_texts
+from components.transforms.statistics.duplicates import TextRows, match_texts
 from components.transforms.statistics.features import SplitStatistics
-from components.transforms.statistics.neighbours import NearMatches, count_neighbours, match_bands
-from components.transforms.statistics.observe import Columns, ObserveSplit, partition_of
+from components.transforms.statistics.neighbours import count_neighbours, match_bands
+from components.transforms.statistics.observe import ROWS, STATISTICS, VALUES, Columns, Key, ObserveShards, partition_of
 from components.transforms.statistics.protos import SplitParts, to_bytes
+from components.transforms.statistics.sources import KEPT
 from components.transforms.statistics.values import TOP, TOP_LABELS, count_values
-from components.transforms.tfrecords import ReadBatches
-from schemas.ingestion import SOURCE
+from components.transforms.statistics.words import Hashes
+
+NEAR, WANTED = "near", "wanted"
+"""Pairs of near duplicates; and texts among them whose origins are to be told."""
 
 _ROWS_PER_PARTITION: Final = 50_000
 
@@ -34,29 +43,6 @@ def partitions_for(rows: int) -> int:
     return max(1, -(-rows // _ROWS_PER_PARTITION))
 
 
-class MergeAll(beam.CombineFn):
-    """Merges accumulators that have a method `merge`; the order does not matter."""
-
-    def create_accumulator(self) -> Any:  # an accumulator of the kind that is merged, or None
-        return None
-
-    def add_input(self, accumulator: Any, element: Any) -> Any:
-        if accumulator is None:
-            return element
-        accumulator.merge(element)
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
-        merged = None
-        for accumulator in accumulators:
-            if accumulator is not None:
-                merged = self.add_input(merged, accumulator)
-        return merged
-
-    def extract_output(self, accumulator: Any) -> Any:
-        return accumulator
-
-
 class WriteStatistics(beam.PTransform):
     """Statistics of all splits, from their shards to their files.
 
@@ -71,126 +57,99 @@ class WriteStatistics(beam.PTransform):
         self._splits, self._columns, self._partitions = tuple(splits), columns, partitions
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
-        observed = [self._observe(pbegin, split) for split in self._splits]
-
-        def flat(tag: str) -> beam.PCollection:
-            return [outputs[tag] for outputs in observed] | f"All {tag}" >> beam.Flatten()
-
-        seeds = [(split.name, self._empty()) for split in self._splits]
-        statistics = (flat(ObserveSplit.STATISTICS), pbegin | "Empty" >> beam.Create(seeds)) | beam.Flatten()
-        neighbours = flat(ObserveSplit.BANDED) | NearDuplicates(self._partitions)
-        parts = {
-            "statistics": statistics | "Merge statistics" >> beam.CombinePerKey(MergeAll()),
-            "values": flat(ObserveSplit.VALUES) | CountValues(self._columns.label),
-            "matches": flat(ObserveSplit.ROWS) | CompareTexts(neighbours),
-            "neighbours": neighbours | "Neighbours by split" >> beam.MapTuple(_by_split),
-        }
-        files = parts | "By split" >> beam.CoGroupByKey() | "Proto" >> beam.MapTuple(_split_bytes)
-        return [
-            files
-            | f"Only {split.name}" >> beam.Filter(lambda file, name: file[0] == name, split.name)
-            | f"Content of {split.name}" >> beam.Values()
-            | f"Write {split.name}" >> WriteBytes(split.output)
-            for split in self._splits
-        ]
-
-    def _observe(self, pbegin: beam.pvalue.PBegin, split: SplitFiles) -> Any:  # Beam's tuple of tagged outputs
-        columns = {**self._columns.types, SOURCE: "BYTES"}
-        tags = ObserveSplit.STATISTICS, ObserveSplit.VALUES, ObserveSplit.ROWS, ObserveSplit.BANDED
-        return (
+        shards = [(split.name, str(path)) for split in self._splits for path in split.shards]
+        outputs = {split.name: str(split.output) for split in self._splits}
+        observed = (
             pbegin
-            | f"Read {split.name}" >> ReadBatches(split.shards, columns, ragged=True)
-            | f"Observe {split.name}"
-            >> beam.ParDo(ObserveSplit(split.name, self._columns, self._partitions)).with_outputs(*tags)
+            | "Shards" >> beam.Create(shards, reshuffle=False)
+            | "Spread" >> beam.Reshuffle()
+            | "Observe"
+            >> beam.ParDo(ObserveShards(self._columns, self._partitions)).with_outputs(
+                ObserveShards.BANDED, main="found"
+            )
         )
-
-    def _empty(self) -> SplitStatistics:
-        return SplitStatistics.create(self._columns.types, self._columns.text)
-
-
-class CountValues(beam.PTransform):
-    """`((split, column, partition), counts)` to `(split, (column, ValueCounts))`."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__()
-        self._label = label
-
-    def expand(self, counts: beam.PCollection) -> beam.PCollection:
-        label = self._label
-
-        def settle(key: tuple[str, str, int], parts: Iterable[list[tuple[bytes, int]]]) -> Any:
-            return key[:2], count_values(parts, TOP_LABELS if key[1] == label else TOP)
-
+        near = (
+            observed[ObserveShards.BANDED]
+            | "By band" >> beam.GroupByKey()
+            | "Match bands" >> beam.FlatMap(_match_bands, self._partitions)
+        )
         return (
-            counts
-            | "Values by partition" >> beam.GroupByKey()
-            | "Count values" >> beam.MapTuple(settle)
-            | "Merge values" >> beam.CombinePerKey(MergeAll())
-            | "Values by split" >> beam.MapTuple(_by_split)
+            (observed["found"], near, pbegin | "Empty" >> beam.Create(self._seeds()))
+            | beam.Flatten()
+            | "By hash" >> beam.GroupByKey()
+            | "Settle" >> beam.FlatMap(_settle, self._columns.label)
+            | "By split" >> beam.GroupByKey()
+            | "Write" >> beam.Map(_write, outputs)
         )
 
-
-class NearDuplicates(beam.PTransform):
-    """`((split, column, partition), (bands, texts))` to `((split, column), NearMatches)`."""
-
-    def __init__(self, partitions: int) -> None:
-        super().__init__()
-        self._partitions = partitions
-
-    def expand(self, bands: beam.PCollection) -> beam.PCollection:
-        partitions = self._partitions
-
-        def spread(key: tuple[str, str, int], parts: Iterable[Any]) -> Iterable[Any]:
-            texts, kept = match_bands(parts)
-            for partition, places in partition_of(texts, partitions):
-                yield (*key[:2], partition), (texts[places], kept[places])
-
-        return (
-            bands
-            | "Bands by partition" >> beam.GroupByKey()
-            | "Match bands" >> beam.FlatMapTuple(spread)
-            | "Near texts by partition" >> beam.GroupByKey()
-            | "Count near texts" >> beam.MapTuple(lambda key, pairs: (key[:2], count_neighbours(pairs)))
-            | "Merge near texts" >> beam.CombinePerKey(MergeAll())
-        )
+    def _seeds(self) -> list[tuple[Key, SplitStatistics]]:
+        """Empty statistics, so that a split without examples has some too."""
+        empty = SplitStatistics.create(self._columns.types, self._columns.text)
+        return [((STATISTICS, split.name, "", 0), empty) for split in self._splits]
 
 
-class CompareTexts(beam.PTransform):
-    """`((column, partition), TextRows)` to `(split, (column, TextMatches))`.
-
-    Args:
-        neighbours: near duplicates by split and column, whose origins are looked up on the way.
-    """
-
-    def __init__(self, neighbours: beam.PCollection) -> None:
-        super().__init__()
-        self._neighbours = neighbours
-
-    def expand(self, rows: beam.PCollection) -> beam.PCollection:
-        def settle(
-            partition: tuple[tuple[str, int], Iterable[Any]], near: Mapping[tuple[str, str], NearMatches]
-        ) -> Iterable[Any]:
-            key, parts = partition
-            wanted = {split: found.texts() for (split, column), found in near.items() if column == key[0]}
-            for split, matches in match_texts(parts, wanted):
-                yield (split, key[0]), matches
-
-        return (
-            rows
-            | "Rows by partition" >> beam.GroupByKey()
-            | "Match texts" >> beam.FlatMap(settle, near=beam.pvalue.AsDict(self._neighbours))
-            | "Merge matches" >> beam.CombinePerKey(MergeAll())
-            | "Matches by split" >> beam.MapTuple(_by_split)
-        )
+def _match_bands(group: tuple[tuple[str, str, int], Iterable[Any]], partitions: int) -> Iterator[tuple[Key, Any]]:
+    """Pairs of near duplicates by the first one's partition, and the few that will be shown by both ones'."""
+    (split, column, _), parts = group
+    texts, kept = match_bands(parts)
+    for partition, places in partition_of(texts, partitions):
+        yield (ROWS, "", column, partition), (NEAR, split, (texts[places], kept[places]))
+    shown = np.unique(np.concatenate([texts[:KEPT], kept[:KEPT]]))
+    for partition, places in partition_of(shown, partitions):
+        yield (ROWS, "", column, partition), (WANTED, split, shown[places])
 
 
-def _by_split(key: tuple[str, str], found: Any) -> tuple[str, tuple[str, Any]]:
-    return key[0], (key[1], found)
+def _settle(group: tuple[Key, Iterable[Any]], label: str) -> Iterator[tuple[str, tuple[str, str, Any]]]:
+    """What one partition says of a split: `(split, (kind, column, accumulator))`."""
+    (kind, split, column, _), parts = group
+    if kind == STATISTICS:
+        yield split, (STATISTICS, "", _merged(parts))
+    elif kind == VALUES:
+        yield split, (VALUES, column, count_values(parts, TOP_LABELS if column == label else TOP))
+    else:
+        yield from _settle_rows(column, list(parts))
 
 
-def _split_bytes(split: str, found: Mapping[str, Iterable[Any]]) -> tuple[str, bytes]:
-    (statistics,) = found["statistics"]
-    return split, to_bytes(
-        split,
-        SplitParts(statistics, dict(found["values"]), dict(found["matches"]), dict(found["neighbours"])),
-    )
+def _settle_rows(column: str, parts: list[Any]) -> Iterator[tuple[str, tuple[str, str, Any]]]:
+    wanted: dict[str, list[int]] = {}
+    pairs: dict[str, list[tuple[Hashes, Hashes]]] = {}
+    for part in parts:
+        if not isinstance(part, TextRows):
+            kind, split, found = part
+            if kind == NEAR:
+                pairs.setdefault(split, []).append(found)
+            else:
+                wanted.setdefault(split, []).extend(found.tolist())
+    rows = (part for part in parts if isinstance(part, TextRows))
+    for split, matches in match_texts(rows, wanted):
+        yield split, (ROWS, column, matches)
+    for split, found in pairs.items():
+        yield split, (NEAR, column, count_neighbours(found))
+
+
+def _merged(accumulators: Iterable[Any]) -> Any:
+    """One accumulator of all; each has a method `merge`."""
+    merged: Any = None
+    for accumulator in accumulators:
+        if merged is None:
+            merged = accumulator
+        else:
+            merged.merge(accumulator)
+    return merged
+
+
+def _write(group: tuple[str, Iterable[tuple[str, str, Any]]], outputs: dict[str, str]) -> None:
+    split, found = group
+    accumulators: dict[tuple[str, str], Any] = {}
+    for kind, column, accumulator in found:
+        if (kind, column) in accumulators:
+            accumulators[kind, column].merge(accumulator)
+        else:
+            accumulators[kind, column] = accumulator
+
+    def by_column(kind: str) -> dict[str, Any]:
+        return {column: accumulator for (of, column), accumulator in accumulators.items() if of == kind}
+
+    parts = SplitParts(accumulators[STATISTICS, ""], by_column(VALUES), by_column(ROWS), by_column(NEAR))
+    with FileSystems.create(outputs[split], compression_type="uncompressed") as file:
+        file.write(to_bytes(split, parts))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from components.transforms.statistics import scripts
 
-CHUNK = 1 << 20
-"""Bytes that are looked at together. Of a longer text all words are counted, but those in its first MiB hashed."""
+CHUNK = 1 << 18
+"""Bytes that are looked at together. Of a longer text all words are counted, but those in its first 256 KiB hashed."""
 
 _BASE = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -51,7 +51,7 @@ def mix(values: Hashes) -> Hashes:
 
 
 def read_words(texts: Sequence[bytes]) -> Iterator[Words]:
-    """The words of all texts, in chunks of some MiB; texts in ASCII go a quick way."""
+    """The words of all texts, in chunks of some 256 KiB; texts in ASCII go a quick way."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     ascii_only = np.fromiter(map(bytes.isascii, texts), np.bool_, len(texts))
     for is_ascii in (True, False):
