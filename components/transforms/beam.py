@@ -1,5 +1,8 @@
-"""Making Beam pipelines as the pipeline file says, and taking small results out of them."""
+"""Making Beam pipelines as the pipeline file says, watching them, and taking small results out of them."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apache_beam as beam
@@ -7,7 +10,10 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from components.component import Progress
 from schemas.config import BeamConfig
+
+_LOOK_SECONDS = 0.5
 
 _RUNNERS = {
     "flink": "FlinkRunner",
@@ -21,10 +27,48 @@ def beam_pipeline(config: BeamConfig) -> beam.Pipeline:
     """A pipeline to use in a `with` statement.
 
     `direct` is Beam's in-process runner, by its own name: the plain DirectRunner first tries to download Prism.
+    Beam's own check of type hints is off: mypy has read them, and Beam does not know abstract generic classes.
     """
-    options = PipelineOptions(flags=list(config.options))
+    options = PipelineOptions(flags=list(config.options), pipeline_type_check=False)
     runner = FnApiRunner() if config.runner == "direct" else _RUNNERS[config.runner]
     return beam.Pipeline(runner=runner, options=options)
+
+
+@contextmanager
+def watched(bar: Progress, folder: Path, total: int) -> Iterator[None]:
+    """Moves the bar, one step a MiB, while a pipeline writes below `folder`, wherever its workers are.
+
+    Args:
+        bar: a bar over `total` MiB.
+        folder: where the pipeline writes.
+        total: MiB that are expected; the bar stops there.
+    """
+    done = threading.Event()
+
+    def look() -> None:
+        shown = 0
+        while not done.wait(_LOOK_SECONDS):
+            written = min(_bytes_below(folder) >> 20, total)
+            if written > shown:
+                bar.advance(written - shown)
+                shown = written
+
+    thread = threading.Thread(target=look, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _bytes_below(folder: Path) -> int:
+    """Bytes of the files below; one that is renamed at that moment counts at the next look."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 class WriteBytes(beam.PTransform):
