@@ -25,8 +25,9 @@ def write_summary(terminal: Terminal, result: RunResult) -> None:
 
 
 def _outcome(result: RunResult) -> str:
-    workspace = result.log.parent.parent
-    show = f"trainworks show {result.run_id} --workspace {shlex.quote(short(workspace))}"
+    workspace = short(result.log.parent.parent)
+    elsewhere = "" if workspace == ".trainworks" else f" --workspace {shlex.quote(workspace)}"
+    show = f"trainworks show {result.run_id}{elsewhere}"
     if result.status == "failed":
         return f"Failed. More: {show}"
     if result.status == "canceled":

@@ -8,8 +8,9 @@
     locks/<pipeline>.lock                                  one run at a time
     metadata.sqlite                                        lineage
 
-A step's folder under `tmp` stands from before it runs until after its outputs are published. So when a process is killed,
-the folder names the execution whose outputs may lie unpublished among the artifacts, and the next run sweeps both.
+A step's folder under `tmp` stands from before it runs until after its outputs are published. So when a process is
+killed, the folder names the execution whose outputs may lie unpublished among the artifacts, and the next run sweeps
+both.
 """
 
 import fcntl
@@ -115,6 +116,9 @@ class Workspace:
                     shutil.rmtree(folder)
             shutil.rmtree(leftover)
         oldest = time.time() - _SCRATCH_DAYS * 86_400
+        for unfinished in self.root.glob(".digests.json.*"):  # of a process killed while it wrote the digests
+            if unfinished.stat().st_mtime < oldest:
+                unfinished.unlink(missing_ok=True)
         for folder in (self.root / "scratch" / pipeline).glob("*/*"):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,19 @@ def command(artifact: str, workspace: Path, as_json: bool) -> None:
         found = _find(lineage, artifact)
         producer = lineage.producer(found.id)
         ancestors, descendants = lineage.ancestors(found.id), lineage.descendants(found.id)
+        descendants = [_as_made(lineage, relative) for relative in descendants]
         makers = [producer, *(lineage.producer(relative.artifact.id) for relative in ancestors)]
     raw = sorted({path for maker in makers if maker is not None for path in raw_files(maker)})
     if as_json:
         click.echo(json.dumps(_described(found, producer, ancestors, descendants, raw)))
     else:
         _write(found, producer, ancestors, descendants, raw)
+
+
+def _as_made(lineage: "Lineage", relative: "Relative") -> "Relative":
+    """A descendant with the execution that made it, rather than a later one that took it from cache."""
+    producer = lineage.producer(relative.artifact.id)
+    return relative if producer is None else replace(relative, execution=producer)
 
 
 def _find(lineage: "Lineage", reference: str) -> "StoredArtifact":

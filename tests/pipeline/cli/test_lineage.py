@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from pipeline.runner import run_pipeline
 
 
 def test_a_pushed_model_is_followed_up_to_the_raw_files(
@@ -19,7 +22,7 @@ def test_a_pushed_model_is_followed_up_to_the_raw_files(
 
 
 def test_examples_are_followed_to_what_was_made_of_them(
-    ran: Any, invoke: Callable[..., Any], told: Callable[..., dict[str, Any]]
+    toys: ModuleType, project: Path, ran: Any, invoke: Callable[..., Any], told: Callable[..., dict[str, Any]]
 ) -> None:
     found = told("lineage", "1")
     assert (found["id"], found["type"], found["made_from"]) == (1, "Examples", [])
@@ -33,6 +36,8 @@ def test_examples_are_followed_to_what_was_made_of_them(
         "PushedModel",
     }
     assert told("lineage", "#1") == found
+    run_pipeline(toys.toy_pipeline(project))
+    assert told("lineage", "1") == found, "what a cached run took again was made before"
     assert "split_names" in invoke("lineage", "1").stdout
 
 
