@@ -1,6 +1,5 @@
 """Trains the network and exports the model."""
 
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -67,7 +66,7 @@ class Trainer(Component):
         train, validation = self._batches("train", spec), self._batches(self.eval_split, spec)
         head = self._head(train)
         facts = load_facts(self.transform_graph.facts)
-        refined = family.refine(facts, (inputs for inputs, _, _ in train.evaluation()))
+        refined = family.refine(facts, train.inputs())
         fitted = self._fit(context, lambda: family.network(refined, head.outputs), head, train, validation)
         self._export(fitted, family.preprocess(facts), head)
         shutil.copytree(context.tensorboard, self.model_run.uri, dirs_exist_ok=True)
@@ -112,17 +111,16 @@ class Trainer(Component):
         validation: "Batches",
     ) -> "Fit":
         from models.training.callbacks import ProgressReport
-        from models.training.loop import fit
+        from models.training.loop import epochs_to_train, fit
 
-        training = _long_enough(self.training, train.steps)
-        steps = training.epochs * train.steps
+        steps = epochs_to_train(self.training, train.steps) * train.steps
         with context.progress("training", total=steps) as progress:
             fitted = fit(
                 build,
                 head,
                 train,
                 validation,
-                training,
+                self.training,
                 callbacks=[ProgressReport(progress.advance, train.batch_size, train.steps)],
                 checkpoints=context.scratch / "checkpoints",
                 curves=context.tensorboard,
@@ -144,9 +142,3 @@ class Trainer(Component):
             columns=columns(load_schema(self.schema.path)),
             model=self.model,
         )
-
-
-def _long_enough(training: TrainingConfig, steps: int) -> TrainingConfig:
-    """Training with as many epochs of `steps` steps as `min_steps` asks for."""
-    epochs = max(training.epochs, math.ceil(training.min_steps / steps))
-    return training.model_copy(update={"epochs": epochs})

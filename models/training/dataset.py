@@ -122,6 +122,10 @@ class Batches:
         dataset = tf.data.Dataset.range(epoch, epochs).flat_map(self._epoch)
         return _finish(dataset.skip(skip) if skip else dataset, weigh)
 
+    def inputs(self) -> tf.data.Dataset:
+        """One shuffled pass over the model inputs alone."""
+        return self.training(1).map(lambda inputs, label, weight: inputs)
+
     def evaluation(self) -> tf.data.Dataset:
         """One pass in a fixed order, with weights of 1."""
         if self._records is None:

@@ -23,7 +23,7 @@ from models.training.events import Curves
 from models.training.monitor import Monitor
 from models.training.optimizers import make_optimizer
 from models.training.steps import Steps, Sums
-from models.training.strategies import check_batch_size, make_strategy, precision
+from models.training.strategies import check_batch_size, distributed, make_strategy, precision
 from schemas.config import TrainingConfig
 from schemas.errors import TrainingError
 
@@ -97,6 +97,11 @@ def fit(
     return Fit(model, training.position.history, training.position.best_epoch, training.weights_epoch)
 
 
+def epochs_to_train(config: TrainingConfig, steps: int) -> int:
+    """Epochs of `steps` steps: as many as are asked for, or more to reach `min_steps`."""
+    return max(config.epochs, math.ceil(config.min_steps / steps))
+
+
 def _plain_copy(build: Callable[[], keras.Model], trained: keras.Model) -> keras.Model:
     model = build()
     model.set_weights(trained.get_weights())
@@ -119,7 +124,8 @@ class _Training:
     ) -> None:
         self._model, self._task, self._strategy, self._monitor = model, task, strategy, monitor
         self._train, self._validation, self._config = train, validation, config
-        self._optimizer = make_optimizer(config, model, total_steps=config.epochs * train.steps)
+        self._epochs = epochs_to_train(config, train.steps)
+        self._optimizer = make_optimizer(config, model, total_steps=self._epochs * train.steps)
         self._average = WeightAverage(model, config.average_weights) if config.average_weights else None
         self._best = [tf.Variable(w.numpy(), trainable=False) for w in model.weights] if config.restore_best else []
         self._steps = Steps(
@@ -131,7 +137,7 @@ class _Training:
             clip_norm=config.clip_norm,
             average=self._average,
         )
-        self._evaluation = validation.evaluation()
+        self._evaluation = distributed(validation.evaluation(), strategy)
         self.position = Position()
         self.weights_epoch = 0
 
@@ -144,7 +150,7 @@ class _Training:
         self._curves = Curves(curves_folder) if curves_folder else None
         self._callbacks = self._start_callbacks(callbacks)
         iterator = self._iterator()
-        while self.position.epoch < self._config.epochs and not self.position.stopped:
+        while self.position.epoch < self._epochs and not self.position.stopped:
             self._run_epoch(iterator)
         if self._curves:
             self._curves.write(self.position.history)
@@ -162,7 +168,7 @@ class _Training:
 
     def _start_callbacks(self, callbacks: list[keras.callbacks.Callback]) -> keras.callbacks.CallbackList:
         self._model.optimizer, self._model.stop_training = self._optimizer, False
-        params = {"epochs": self._config.epochs, "verbose": 0, "steps": self._train.steps}
+        params = {"epochs": self._epochs, "verbose": 0, "steps": self._train.steps}
         started = keras.callbacks.CallbackList(callbacks, add_history=False, model=self._model, **params)
         started.on_train_begin()
         if self.position.step:
@@ -172,15 +178,10 @@ class _Training:
         return started
 
     def _iterator(self) -> Any:
-        if self.position.epoch >= self._config.epochs or self.position.stopped:
+        if self.position.epoch >= self._epochs or self.position.stopped:
             return None
-        dataset = self._train.training(self._config.epochs, epoch=self.position.epoch, skip=self.position.step)
-        return iter(self._distributed(dataset))
-
-    def _distributed(self, dataset: tf.data.Dataset) -> Any:
-        if self._strategy.num_replicas_in_sync == 1:
-            return dataset
-        return self._strategy.experimental_distribute_dataset(dataset)
+        dataset = self._train.training(self._epochs, epoch=self.position.epoch, skip=self.position.step)
+        return iter(distributed(dataset, self._strategy))
 
     def _run_epoch(self, iterator: Any) -> None:
         position = self.position
@@ -226,7 +227,7 @@ class _Training:
         """Evaluates the weights that the model holds, and keeps them if they are the best so far."""
         position = self.position
         logs |= self._evaluate()
-        logs["learning_rate"] = float(self._optimizer.learning_rate)
+        logs["learning_rate"] = float(tf.convert_to_tensor(self._optimizer.learning_rate))
         logs["steps_per_second"] = self._train.steps / max(position.seconds, 1e-9)
         position.history.append(dict(logs))
         position.best_epoch = self._monitor.best_epoch(position.history)
@@ -236,7 +237,7 @@ class _Training:
         self._callbacks.on_epoch_end(position.epoch, logs)
 
     def _evaluate(self) -> Logs:
-        iterator = iter(self._distributed(self._evaluation))
+        iterator = iter(self._evaluation)
         sums = self._steps.evaluate(iterator, self._validation.steps)
         logs = sums.means(self._task.measures, prefix="val_")
         if not math.isfinite(logs["val_loss"]):

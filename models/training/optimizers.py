@@ -19,6 +19,7 @@ _CLASSES = {
     "lion": "Lion",
     "nadam": "Nadam",
 }
+_WITH_MOMENTUM = ("sgd", "rmsprop")
 
 
 @keras.saving.register_keras_serializable("trainworks")
@@ -95,7 +96,7 @@ def clip(gradients: Sequence[Any], norm: float, scale: Any = None) -> list[Any]:
     equal share, since Keras' optimizers sum once more.
 
     Args:
-        gradients: tensors, IndexedSlices or None.
+        gradients: tensors, None, or with one replica IndexedSlices.
         norm: the largest norm.
         scale: factor by which the loss was scaled, if it was.
     """
@@ -103,17 +104,19 @@ def clip(gradients: Sequence[Any], norm: float, scale: Any = None) -> list[Any]:
     replica = tf.distribute.get_replica_context()
     replicas = replica.num_replicas_in_sync
     if replicas > 1:
-        present = [_unique_slices(g) for g in replica.all_reduce(tf.distribute.ReduceOp.SUM, present)]
-    limit = norm if scale is None else norm * scale
-    clipped, _ = tf.clip_by_global_norm(present, limit)
-    shares = iter([_scaled(gradient, 1.0 / replicas) for gradient in clipped] if replicas > 1 else clipped)
+        present = replica.all_reduce(tf.distribute.ReduceOp.SUM, present)
+    clipped, _ = tf.clip_by_global_norm(present, norm if scale is None else norm * scale)
+    shares = iter([gradient / replicas for gradient in clipped] if replicas > 1 else clipped)
     return [None if gradient is None else next(shares) for gradient in gradients]
 
 
-def _scaled(gradient: Any, factor: float) -> Any:
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(gradient.values * factor, gradient.indices, gradient.dense_shape)
-    return gradient * factor
+def dense(gradients: Sequence[Any]) -> list[Any]:
+    """Gradients without IndexedSlices, for replicas to sum.
+
+    TensorFlow gathers the slices of all replicas by a collective operation whose shape must stay the same for all steps
+    of one tf.function call ("Shape mismatch in the collective instance"); the number of rows changes with every batch.
+    """
+    return [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
 
 
 def _unique_slices(gradient: Any) -> Any:

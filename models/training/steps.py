@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from models.tasks import TaskHead
 from models.training.averaging import WeightAverage
-from models.training.optimizers import clip
+from models.training.optimizers import clip, dense
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,8 @@ class Steps:
             penalty = tf.add_n(self._model.losses) if self._model.losses else tf.constant(0.0)
             loss = self._optimizer.scale_loss(loss + penalty / replica.num_replicas_in_sync)
         gradients = tape.gradient(loss, [variable.value for variable in self._model.trainable_variables])
+        if replica.num_replicas_in_sync > 1:
+            gradients = dense(gradients)
         if self._clip_norm is not None:
             gradients = clip(gradients, self._clip_norm, getattr(self._optimizer, "dynamic_scale", None))
         self._optimizer.apply(gradients, self._model.trainable_variables)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -30,6 +30,35 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
             f"`training.batch_size` must be a positive multiple of the replica count ({replicas})."
             f" Received: batch_size={batch_size}"
         )
+
+
+def distributed(dataset: tf.data.Dataset, strategy: tf.distribute.Strategy) -> Any:
+    """A data set of global batches as one that gives each replica its rows of every batch.
+
+    The rows of a batch are cut here, since tf.distribute's own rebatching rewrites `batch` operations, and in length
+    buckets that is not where batches come from. A batch smaller than the replicas leaves some of them without a row.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return dataset
+
+    def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        here = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * here
+        return dataset.flat_map(lambda *batch: _parts(batch, range(first, first + here), replicas)).prefetch(here)
+
+    return strategy.distribute_datasets_from_function(pipeline)
+
+
+def _parts(batch: Any, places: range, replicas: int) -> tf.data.Dataset:
+    """The replicas' parts of a batch, in order."""
+    rows = tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.int64)
+
+    def part(place: tf.Tensor) -> Any:
+        begin, end = place * rows // replicas, (place + 1) * rows // replicas
+        return tf.nest.map_structure(lambda value: value[begin:end], batch)
+
+    return tf.data.Dataset.range(places.start, places.stop).map(part)
 
 
 @contextmanager

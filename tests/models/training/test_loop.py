@@ -61,6 +61,10 @@ def test_learns_and_reports(train):
     assert fitted.best_epoch == fitted.weights_epoch
 
 
+def test_small_data_is_gone_through_more_often(train):
+    assert len(train({"epochs": 1, "min_steps": 20}).history) == 2
+
+
 def test_same_seed_same_weights(train):
     first, second, other = train(), train(), train({"seed": 2})
 

@@ -51,6 +51,11 @@ def test_every_optimizer_takes_a_step(name, build_network):
     assert all((old != new).all() for old, new in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_momentum_goes_where_it_is_known(name, build_network):
+    assert make_optimizer(TrainingConfig(optimizer=name, momentum=0.9), build_network(), 10).momentum == 0.9
+
+
 def test_decay_leaves_biases_embeddings_and_norms_alone():
     tokens = keras.Input((None,), dtype="int64")
     hidden = keras.layers.LayerNormalization()(keras.layers.Embedding(10, 4)(tokens))
