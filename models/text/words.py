@@ -18,7 +18,9 @@ _ALONE = rf"([!-/:-@\[-`{{-~\p{{P}}\p{{S}}{_SPACELESS}])"
 
 @cache
 def _normalizer() -> tensorflow_text.FastBertNormalizer:
-    return tensorflow_text.FastBertNormalizer(lower_case_nfd_strip_accents=True)
+    """One for all graphs, so its table must not belong to the graph that happens to be traced first."""
+    with tf.init_scope():
+        return tensorflow_text.FastBertNormalizer(lower_case_nfd_strip_accents=True)
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
