@@ -63,7 +63,7 @@ class ExampleGen(Component):
     def _ingest(self, context: Context) -> None:
         import apache_beam as beam
 
-        from components.transforms.beam import beam_pipeline
+        from components.transforms.beam import beam_pipeline, watched
         from components.transforms.ingest import Ingest, load_report
         from components.transforms.readers import make_reader
 
@@ -73,8 +73,13 @@ class ExampleGen(Component):
         columns = self._columns(_probe(reader, sources, self._wanted(holdout)))
         units = _units(reader, sources)
         report = self.examples.uri / ".ingested.json"
-        with beam_pipeline(context.beam) as pipeline:
-            ingest = Ingest(reader, columns, holdout, self.examples.uri, report)
+        ingest = Ingest(reader, columns, holdout, self.examples.uri, report)
+        size = sum(path.stat().st_size for path in self.external_inputs(context.base)) >> 20
+        with (
+            context.progress("writing examples, MiB", size) as bar,
+            watched(bar, self.examples.uri, size),
+            beam_pipeline(context.beam) as pipeline,
+        ):
             _ = pipeline | beam.Create(units, reshuffle=False) | ingest
         ingested = load_report(report)
         report.unlink()

@@ -187,7 +187,10 @@ def _failure(unit: Unit, error: TrainworksError | OSError) -> Failure:
     if isinstance(error, TrainworksError):
         return Failure(unit.place, str(error), isinstance(error, DataError))
     reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = f"The disk is full ({reason}) while writing the examples of `{unit.source.shown}`. Free some space."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        message = (
+            f"The examples of `{unit.source.shown}` could not be written: {reason}. "
+            "Free some space, or put the workspace where there is more."
+        )
         return Failure(unit.place, message, bad_data=False)
     return Failure(unit.place, f"`{unit.source.shown}` failed to be read or written: {reason}.", bad_data=False)

@@ -5,17 +5,23 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Callable
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.example_gen import ExampleGen
+from components.transforms.beam import watched
+from components.transforms.readers import Source
+from components.transforms.readers.csv_files import CsvReader
 from components.transforms.shards import read_records
 from schemas.artifacts import Examples
 from schemas.config import DataConfig
-from schemas.errors import ConfigError, DataError
+from schemas.errors import ConfigError, DataError, TrainworksError
 from schemas.ingestion import Defect
 
 Generate = Callable[..., Examples]
@@ -470,11 +476,58 @@ def test_a_folder_is_not_a_file(tmp_path: Path, generate: Generate) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_permission_denied(tmp_path: Path, generate: Generate) -> None:
-    write(tmp_path / "a.csv", ROWS).chmod(0)
-    with pytest.raises(DataError, match=r"`a\.csv` cannot be read: permission denied"):
-        generate(splits={"train": "a.csv"})
+def test_permission_denied(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ROWS)
+    path.chmod(0)
+    with pytest.raises(DataError) as error, not_as_root():
+        CsvReader().probe(Source("train", str(path), "a.csv"))
+    assert str(error.value) == "`a.csv` cannot be read: permission denied. Make it readable for this user."
+
+
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Root may read everything, so for a moment root is somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_disk_that_takes_no_more(tmp_path: Path, generate: Generate) -> None:
+    write(tmp_path / "a.csv", "label,text\nearn," + "x" * 3_000_000 + "\nacq,y\n")
+    write(tmp_path / "e.csv", "label,text\nearn,x\n")
+    generate(splits={"train": "e.csv", "eval": "e.csv"})  # whatever is written once a process has been
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
+    try:
+        with pytest.raises(TrainworksError) as error:
+            generate(splits={"train": "a.csv", "eval": "e.csv"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert str(error.value) == (
+        "The examples of `a.csv` could not be written: File too large. "
+        "Free some space, or put the workspace where there is more."
+    )
+    assert error.value.exit_code == 1
+    assert list((tmp_path / "examples-1").iterdir()) == []
+
+
+def test_long_work_moves_a_bar(tmp_path: Path) -> None:
+    moved: list[int] = []
+
+    class Bar:
+        def advance(self, steps: int = 1, **shown: float) -> None:
+            moved.append(steps)
+
+    with watched(Bar(), tmp_path, total=3):
+        write(tmp_path / "Split-train" / ".part", bytes(2 << 20))
+        deadline = time.monotonic() + 20
+        while not moved and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert moved == [2]
 
 
 def test_a_holdout_that_comes_out_empty(tmp_path: Path, generate: Generate) -> None:
