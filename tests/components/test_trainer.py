@@ -1,0 +1,222 @@
+"""From transformed examples to a model that answers, with a family that nothing in the house knows."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.component import Channel
+from components.trainer import Trainer
+from components.transform import Transform
+from models.facts import load_facts, save_facts
+from models.registry import make_family
+from models.training.events import last_step
+from schemas.artifacts import Examples, Model, ModelRun, Schema, TransformGraph
+from schemas.config import ModelConfig, TrainingConfig
+from schemas.errors import ConfigError, DataError
+
+FAMILY = '''
+"""A family of one's own: words hashed to ids in the graph, the mean of their embeddings, one layer."""
+
+import keras
+import tensorflow as tf
+
+from models.family import Family, Hyperparameters
+
+
+class Settings(Hyperparameters):
+    width: int = 8
+
+
+class Hashed(tf.Module):
+    def __init__(self, buckets):
+        super().__init__()
+        self.buckets = buckets
+
+    def __call__(self, raw):
+        words = tf.strings.split(raw["text"])
+        return {"ids": tf.strings.to_hash_bucket_fast(words, self.buckets - 1) + 1}
+
+
+class Bag(Family):
+    Config = Settings
+
+    def analyzers(self):
+        return []
+
+    def preprocess(self, facts):
+        return Hashed(facts["buckets"])
+
+    def refine(self, facts, inputs):
+        longest = max(int(batch["ids"].shape[1]) for batch in inputs)
+        return {**facts, "longest": longest}
+
+    def network(self, facts, outputs):
+        assert facts["longest"] == 6
+        ids = keras.Input((None,), dtype="int64", name="ids")
+        hidden = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(facts["buckets"], self.config.width)(ids))
+        return keras.Model({"ids": ids}, keras.layers.Dense(outputs)(hidden))
+'''
+
+WORDS = {"sport": "goal match team", "trade": "price market ship"}
+BUCKETS = 500
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "bag_family.py").write_text(FAMILY)
+    sys.path.append(str(tmp_path))
+    yield "bag_family:Bag"
+    sys.path.remove(str(tmp_path))
+    sys.modules.pop("bag_family", None)
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, family: str):
+    """Binds a Trainer to small transformed examples; keyword arguments are its parameters."""
+
+    def make(task: str = "classification", **parameters) -> Trainer:
+        model_config = ModelConfig.model_validate({"family": family, **parameters.pop("model", {})})
+        training = TrainingConfig(
+            **{"epochs": 4, "batch_size": 8, "learning_rate": 0.1, **parameters.pop("training", {})}
+        )
+        unbound = Trainer(
+            examples=Channel(_upstream(), "transformed_examples", Examples),
+            transform_graph=Channel(_upstream(), "transform_graph", TransformGraph),
+            schema=Channel(_upstream(), "schema", Schema),
+            **{
+                "model_config": model_config,
+                "training": training,
+                "features": {"text": "story"},
+                "label": "topic",
+                "task": task,
+                "eval_split": "eval",
+                **parameters,
+            },
+        )
+        folders = {name: tmp_path / name for name in ("examples", "graph", "schema", "model", "model_run")}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
+        graph = TransformGraph(folders["graph"])
+        _write_schemas(task, Schema(folders["schema"]), graph)
+        preprocess = make_family(model_config, ("text",)).preprocess(load_facts(graph.facts))
+        for split, count in (("train", 96), ("eval", 32)):
+            _write_split(Examples(folders["examples"]).split_path(split), preprocess, task, count)
+        inputs = {
+            "examples": Examples(folders["examples"]),
+            "transform_graph": graph,
+            "schema": Schema(folders["schema"]),
+        }
+        return unbound.bind(inputs, {"model": Model(folders["model"]), "model_run": ModelRun(folders["model_run"])})
+
+    return make
+
+
+def _upstream() -> Transform:
+    return Transform.__new__(Transform)
+
+
+def _write_schemas(task: str, schema: Schema, graph: TransformGraph) -> None:
+    label = "type: FLOAT" if task == "regression" else 'type: BYTES string_domain { value: "trade" value: "sport" }'
+    schema.path.write_text(f'feature {{ name: "story" type: BYTES }}\nfeature {{ name: "topic" {label} }}\n')
+    graph.transformed_schema.parent.mkdir(exist_ok=True)
+    kind = "FLOAT" if task == "regression" else "INT"
+    graph.transformed_schema.write_text(
+        f'feature {{ name: "ids" type: INT }}\nfeature {{ name: "label" type: {kind} shape {{ }} }}\n'
+    )
+    if not graph.facts.exists():
+        save_facts(graph.facts, {"buckets": BUCKETS})
+
+
+def _texts(count: int) -> tuple[list[str], list[int]]:
+    """Stories of 1 to 6 words, and which of the classes, sorted, they belong to."""
+    random = np.random.default_rng(count)
+    labels = [int(label) for label in random.integers(2, size=count)]
+    classes = sorted(WORDS)
+    return [" ".join(random.choice(WORDS[classes[y]].split(), 1 + i % 6)) for i, y in enumerate(labels)], labels
+
+
+def _write_split(folder: Path, preprocess, task: str, count: int) -> None:
+    texts, labels = _texts(count)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = preprocess({"text": tf.constant(texts)})["ids"].to_list()
+    with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001")) as writer:
+        for ids, label in zip(rows, labels, strict=True):
+            example = tf.train.Example()
+            example.features.feature["ids"].int64_list.value.extend(ids)
+            if task == "regression":
+                example.features.feature["label"].float_list.value.append(1000.0 + 50.0 * label)
+            else:
+                example.features.feature["label"].int64_list.value.append(label)
+            writer.write(example.SerializeToString())
+
+
+def test_trains_exports_and_leaves_curves(trainer, context):
+    bound = trainer()
+    bound.run(context)
+
+    served = tf.saved_model.load(str(bound.model.serving)).signatures["serving_default"]
+    answers = served(text=tf.constant(["goal team", "ship market price"]))
+    assert [label.decode() for label in answers["label"].numpy()] == ["sport", "trade"]
+    assert bound.model.classes() == ["sport", "trade"]
+    assert bound.model.keras.exists()
+    for folder in (bound.model_run.uri, context.tensorboard):
+        assert last_step(folder / "train") == last_step(folder / "validation") == 3
+
+
+def test_regression_learns_numbers_of_any_scale(trainer, context):
+    bound = trainer(task="regression", training={"monitor": "val_mae", "epochs": 12})
+    bound.run(context)
+
+    served = tf.saved_model.load(str(bound.model.serving)).signatures["serving_default"]
+    answers = served(text=tf.constant(["goal team", "ship market price"]))
+    np.testing.assert_allclose(answers["prediction"], [1000.0, 1050.0], atol=10.0)
+
+
+def test_same_work_again_goes_on_from_its_checkpoint(trainer, context):
+    bound = trainer()
+    bound.run(context)
+    first = json.dumps(_weights(bound.model))
+    again = trainer()
+    again.run(context)
+
+    assert json.dumps(_weights(again.model)) == first
+    assert list((context.scratch / "checkpoints").glob("ckpt-4.index"))
+
+
+def _weights(model: Model) -> list:
+    import keras
+
+    return [weights.tolist() for weights in keras.models.load_model(model.keras).get_weights()]
+
+
+def test_weights_of_labels_reach_training(trainer, context):
+    bound = trainer(training={"class_weights": {"sport": 0.0, "trade": 1.0}})
+    bound.run(context)
+
+    served = tf.saved_model.load(str(bound.model.serving)).signatures["serving_default"]
+    assert served(text=tf.constant(["goal team"]))["label"].numpy()[0] == b"trade"
+
+
+def test_a_change_to_the_family_counts(trainer):
+    assert trainer().sources() == ("bag_family",)
+    assert Trainer.libraries == ("tensorflow", "keras", "tensorflow-text", "numpy")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"training": {"class_weights": {"sprot": 2.0}}}, ConfigError, "Received: sprot"),
+        ({"training": {"monitor": "val_f1"}}, ConfigError, "`training.monitor` must be one of val_loss"),
+        ({"model": {"widht": 3}}, ConfigError, "`model.widht`"),
+        ({"features": {"the text": "story"}}, ConfigError, "`data.features`.*Received: the text"),
+        ({"eval_split": "test"}, DataError, "`test` must hold examples"),
+    ],
+)
+def test_mistakes_are_told_in_the_users_words(trainer, context, parameters, error, message):
+    with pytest.raises(error, match=message):
+        trainer(**parameters).run(context)
