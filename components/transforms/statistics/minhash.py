@@ -4,7 +4,8 @@ Two texts are compared by the Jaccard similarity J of their sets of shingles, th
 signature holds 64 minima from one permutation (Li, Owen and Zhang, "One Permutation Hashing", NIPS 2012) with empty
 bins filled by rotation (Shrivastava and Li, "Densifying One Permutation Hashing", ICML 2014). Texts that agree in all
 eight rows of any of eight bands are called near duplicates; that happens with probability 1 - (1 - J**8)**8: 99 % at
-J = 0.9, 77 % at 0.8, 38 % at 0.7, 3 % at 0.5 and 0.05 % at 0.3.
+J = 0.9, 77 % at 0.8, 38 % at 0.7, 3 % at 0.5 and 0.05 % at 0.3. In texts of fewer words than bins the bands are not
+independent, and less is found: of texts of 20 words, 73 % at J = 0.9.
 """
 
 import numpy as np
@@ -29,8 +30,8 @@ def band_hashes(words: Words) -> tuple[Integers, Hashes]:
     signatures = _minima(words)
     able = np.flatnonzero(words.hashed >= SHINGLE)
     signatures = _densify(signatures[able])
-    rows = mix(signatures + mix(np.arange(BINS, dtype=np.uint64))).reshape(len(able), BANDS, ROWS)
-    return words.texts[able], mix(rows.sum(axis=2, dtype=np.uint64))
+    rows = mix(signatures + mix(np.arange(BINS, dtype=np.uint64))).reshape(len(able), ROWS, BANDS)
+    return words.texts[able], mix(rows.sum(axis=1, dtype=np.uint64))  # neighbours, alike in short texts, in other bands
 
 
 def _minima(words: Words) -> Hashes:

@@ -93,7 +93,7 @@ class _Observer:
         self._buffered += len(sources)
         for name, feature in self.statistics.features.items():
             values = batch[name].values.numpy()
-            feature.add_lengths(batch[name].row_lengths().numpy())
+            feature.add_lengths(_lengths(batch[name]))
             if feature.numbers:
                 feature.numbers.add(values)
             if feature.strings:
@@ -119,7 +119,7 @@ class _Observer:
 
     def _add_texts(self, name: str, batch: Batch, sources: np.ndarray) -> None:
         """Looks at the texts of the examples that have one, and buffers those that hold any word."""
-        present = np.flatnonzero(batch[name].row_lengths().numpy())
+        present = np.flatnonzero(_lengths(batch[name]))
         texts = _firsts(batch[name])
         texts = texts if len(present) == len(sources) else tf.gather(texts, present)
         looked_at = examine(texts.numpy().tolist())
@@ -160,10 +160,14 @@ class _Observer:
             yield TaggedOutput(ObserveShards.BANDED, ((self._split, name, partition), pairs))
 
 
+def _lengths(ragged: tf.RaggedTensor) -> Integers:
+    """The number of values of each example, `(batch_size,)`."""
+    return np.diff(ragged.row_splits.numpy())
+
+
 def _firsts(ragged: tf.RaggedTensor) -> tf.Tensor:
     """The first value of each example, `(batch_size,)`; an empty string where there is none."""
-    lengths = ragged.row_lengths().numpy()
-    if (lengths == 1).all():
+    if (_lengths(ragged) == 1).all():
         return ragged.values
     return ragged[:, :1].to_tensor(default_value="", shape=(None, 1))[:, 0]
 

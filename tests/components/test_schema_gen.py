@@ -1,0 +1,157 @@
+"""SchemaGen: what is inferred, what is frozen, what a person wrote."""
+
+import logging
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schemas.artifacts import Schema
+from schemas.errors import ConfigError, DataError
+from schemas.features import classes, columns, find_feature, is_text, load_schema
+
+COLUMNS = {"text": "BYTES", "label": "BYTES", "kind": "BYTES", "who": "BYTES", "n": "INT", "x": "FLOAT"}
+
+
+def rows(labels: str = "abc", count: int = 120) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": f"text number {place}",
+            "label": labels[place % len(labels)],
+            "kind": "news" if place % 2 else "mail",
+            "who": f"person {place}",
+            "n": [place],
+            "x": place / 10 if place else None,
+        }
+        for place in range(count)
+    ]
+
+
+@pytest.fixture
+def statistics(steps: Any) -> Any:
+    splits = {"train": rows(), "test": [{**rows()[0], "label": "z", "kind": "post", "n": 500}] * 20}
+    return steps.statistics(steps.examples(splits, COLUMNS))
+
+
+def test_a_schema_is_inferred(steps: Any, statistics: Any) -> None:
+    schema = load_schema(steps.schema(statistics).path)
+    features = {feature.name: feature for feature in schema.feature}
+    assert list(features) == sorted(COLUMNS)
+    assert columns(schema) == COLUMNS
+    assert classes(schema, "label") == ("a", "b", "c")  # of `train` alone: `z` is the validator's to find
+    assert is_text(features["text"])
+    assert list(features["kind"].string_domain.value) == ["mail", "news", "post"]
+    assert features["who"].WhichOneof("domain_info") is None
+    assert (features["n"].int_domain.min, features["n"].int_domain.max) == (0, 1000)
+    assert features["x"].float_domain.max == pytest.approx(23.7, abs=0.11)
+    assert features["x"].float_domain.disallow_nan
+    assert features["text"].presence.min_fraction == 1.0
+    assert features["x"].presence.min_fraction == 0.0
+    assert (features["n"].value_count.min, features["n"].value_count.max) == (1, 1)
+
+
+def test_the_label_of_a_regression_has_no_domain_but_finite_numbers(steps: Any) -> None:
+    measured = steps.statistics(
+        steps.examples(
+            {"train": [{"text": "a b", "label": 1.5}, {"text": "c d", "label": 2.5}]},
+            {"text": "BYTES", "label": "FLOAT"},
+        )
+    )
+    label = find_feature(load_schema(steps.schema(measured, task="regression").path), "label")
+    assert label is not None
+    assert label.type == schema_pb2.FLOAT
+    assert label.float_domain.disallow_nan
+    assert not label.float_domain.HasField("min")
+
+
+def test_the_first_schema_is_frozen_and_used_from_then_on(steps: Any, statistics: Any) -> None:
+    frozen = steps.context.base / "schemas" / "r8.pbtxt"
+    first = steps.schema(statistics, frozen="schemas/r8.pbtxt")
+    assert frozen.read_bytes() == first.path.read_bytes()
+    assert [path.name for path in frozen.parent.iterdir()] == ["r8.pbtxt"]
+    edited = b"# reviewed\n" + frozen.read_bytes().replace(b'value: "c"', b'value: "d"')
+    frozen.write_bytes(edited)
+    second = steps.schema(statistics, frozen="schemas/r8.pbtxt")
+    assert second.path.read_bytes() == edited
+    assert frozen.read_bytes() == edited
+    assert classes(load_schema(second.path), "label") == ("a", "b", "d")
+
+
+def test_data_with_one_class_does_not_become_the_measure(steps: Any) -> None:
+    measured = steps.statistics(steps.examples({"train": rows("a")}, COLUMNS))
+    steps.schema(measured, frozen="r8.pbtxt")
+    assert not (steps.context.base / "r8.pbtxt").exists()
+
+
+def test_a_curated_schema_is_used_as_it_is(steps: Any, statistics: Any) -> None:
+    label = b'# mine\nfeature { name: "label" type: BYTES domain: "topics" }\n'
+    text = label + b'string_domain { name: "topics" value: "b" value: "a" }\n'
+    (steps.context.base / "curated.pbtxt").write_bytes(text)
+    schema = steps.schema(statistics, curated="curated.pbtxt", frozen="frozen.pbtxt")
+    assert schema.path.read_bytes() == text
+    assert classes(load_schema(schema.path), "label") == ("a", "b")
+    assert not (steps.context.base / "frozen.pbtxt").exists()
+
+
+def test_columns_that_a_kept_schema_does_not_know_are_told(
+    steps: Any, statistics: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = 'feature { name: "label" type: BYTES string_domain { value: "a" } }'
+    (steps.context.base / "curated.pbtxt").write_text(text)
+    with caplog.at_level(logging.WARNING):
+        steps.schema(statistics, curated="curated.pbtxt")
+    assert "does not know `kind`, `n`, `text`, `who`, `x`" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'feature {\n  name: "label"\n  typo: BYTES\n}\n', r"curated.pbtxt:3: not a schema .*typo"),
+        (b'feature { name: "label" ', r"curated.pbtxt:1: not a schema"),
+        (b'feature {\n name: "\xff"}', r"curated.pbtxt:2: a schema must be UTF-8"),
+        (b'feature { name: "topic" type: BYTES }', r"must have a feature `label`, the label. It has topic"),
+        (b"", r"must have a feature `label`, the label. It has no feature at all"),
+        (b'feature { name: "label" type: INT }', r"must be of type BYTES"),
+        (b'feature { name: "label" type: BYTES }', r"needs a domain, its classes"),
+    ],
+)
+def test_a_schema_that_cannot_serve_is_told_with_its_line(
+    steps: Any, statistics: Any, text: bytes, message: str
+) -> None:
+    (steps.context.base / "curated.pbtxt").write_bytes(text)
+    with pytest.raises(ConfigError, match=message):
+        steps.schema(statistics, curated="curated.pbtxt")
+
+
+def test_a_regression_needs_a_number(steps: Any, statistics: Any) -> None:
+    (steps.context.base / "curated.pbtxt").write_text('feature { name: "label" type: BYTES }')
+    with pytest.raises(ConfigError, match="of a regression must be of type FLOAT"):
+        steps.schema(statistics, curated="curated.pbtxt", task="regression")
+
+
+def test_a_curated_schema_that_is_not_there(steps: Any, statistics: Any) -> None:
+    with pytest.raises(ConfigError, match=r"Cannot read the schema .*nowhere.pbtxt: No such file"):
+        steps.schema(statistics, curated="nowhere.pbtxt")
+
+
+def test_no_training_examples_no_schema(steps: Any) -> None:
+    measured = steps.statistics(steps.examples({"train": [], "test": rows()}, COLUMNS))
+    with pytest.raises(DataError, match="has no examples"):
+        steps.schema(measured)
+
+
+def test_files_outside_the_pipeline_are_named_whether_they_exist_or_not(steps: Any) -> None:
+    from components.component import Channel, Component
+    from components.schema_gen import SchemaGen
+    from schemas.artifacts import ExampleStatistics
+
+    promise = Channel(Component(), "statistics", ExampleStatistics)
+    step = SchemaGen(statistics=promise, label="label", task="classification", curated="a.pbtxt", frozen="b/c.pbtxt")
+    assert step.external_inputs(steps.base) == [steps.base / "a.pbtxt", steps.base / "b" / "c.pbtxt"]
+    assert step.outputs == {"schema": Schema}
+
+
+def test_the_schema_is_in_the_format_of_tensorflow_metadata(steps: Any, statistics: Any) -> None:
+    text = steps.schema(statistics).path.read_text()
+    assert text_format.Parse(text, schema_pb2.Schema()).feature[1].string_domain.is_categorical == 1
