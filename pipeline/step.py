@@ -95,6 +95,7 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
         _record_failure(run, _start(run, component, inputs, parts), error)
         raise
     if run.use_cache and cached and not gone:
+        run.workspace.discard_scratch(run.pipeline.name, component.name, combined(parts))  # of a run killed just before
         return take(run, component, inputs, cached, f"unchanged since run {cached.run_id}")
     reason = gone or (run.history.why(component.name, parts) if run.use_cache else "--no-cache")
     return Published(_Execution(run, component, inputs, parts).perform(), False, reason)
@@ -125,9 +126,8 @@ class _Execution:
             if canceled and not isinstance(error, Canceled):
                 raise canceled from error
             raise
+        self._run.workspace.discard_scratch(self._name, self._node, self._key)
         shutil.rmtree(self._staging, ignore_errors=True)
-        workspace = self._run.workspace
-        shutil.rmtree(workspace.scratch(self._name, self._node, self._key), ignore_errors=True)
         return published
 
     def _execute(self) -> dict[str, tuple[Artifact, str]]:

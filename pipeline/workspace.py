@@ -13,6 +13,7 @@ killed, the folder names the execution whose outputs may lie unpublished among t
 both.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -69,6 +70,17 @@ class Workspace:
     def scratch(self, pipeline: str, node: str, fingerprint: str) -> Path:
         """The scratch folder of a node's work with this fingerprint; it may not exist."""
         return self.root / "scratch" / pipeline / node / fingerprint
+
+    def discard_scratch(self, pipeline: str, node: str, fingerprint: str) -> None:
+        """Removes a node's scratch; first its name, so that no run goes on from half of it. A full disk keeps it."""
+        path = self.scratch(pipeline, node, fingerprint)
+        with contextlib.suppress(OSError):
+            if not path.exists():
+                return
+            doomed = _made(self.root / "tmp" / pipeline / "discarded") / fingerprint
+            shutil.rmtree(doomed, ignore_errors=True)
+            path.rename(doomed)
+            shutil.rmtree(doomed.parent, ignore_errors=True)
 
     def staging(self, pipeline: str, execution_id: int) -> Path:
         """A fresh temporary folder for the outputs of one execution."""
