@@ -37,6 +37,13 @@ def captured(log: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
+def silenced() -> Iterator[None]:
+    """Drops what is written to file descriptor 2: TensorFlow's chatter at its import, which no setting turns off."""
+    with Path(os.devnull).open("w") as nowhere, _redirected(2, nowhere.fileno()):
+        yield
+
+
+@contextmanager
 def warnings_shown(show: Callable[[str], None]) -> Iterator[None]:
     """Passes what steps log as warnings or worse to `show` too, beside the log file."""
     handler = _Shown(show)

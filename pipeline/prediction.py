@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.logs import silenced
 from schemas.errors import ConfigError, TrainworksError
 
 _SIGNATURE: Final = "serving_default"
@@ -64,14 +65,7 @@ class SavedModel:
 
     def __init__(self, path: Path) -> None:
         self.folder = model_folder(path)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: chatter of the C++ part
-        import tensorflow as tf
-        import tensorflow_text  # noqa: F401 - registers its operations
-
-        try:
-            self._loaded = tf.saved_model.load(str(self.folder))  # owns the variables that the signature uses
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            raise ConfigError(f"{self.folder}: the model does not load: {_reason(error)}") from error
+        self._loaded = _load(self.folder)  # owns the variables that the signature uses
         if _SIGNATURE not in self._loaded.signatures:
             names = ", ".join(self._loaded.signatures) or "none"
             raise ConfigError(f"{self.folder}: the model must have signature `{_SIGNATURE}`. Received: {names}")
@@ -144,3 +138,15 @@ def _reason(error: Exception) -> str:
     """The line of TensorFlow's message that says what went wrong."""
     lines = [line.strip() for line in str(error).splitlines()]
     return next((line for line in lines if line and not line.startswith(_BOILERPLATE)), type(error).__name__)
+
+
+def _load(folder: Path) -> Any:  # the class that TensorFlow makes up for what it loads
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401 - registers its operations
+
+        try:
+            return tf.saved_model.load(str(folder))
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise ConfigError(f"{folder}: the model does not load: {_reason(error)}") from error

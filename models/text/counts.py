@@ -66,6 +66,8 @@ class Vocabulary(_TermCounts):
 class NgramFrequencies(_TermCounts):
     """Facts `ngrams`: the terms in the most documents; and `idf`: their smoothed inverse document frequencies, float32.
 
+    An n-gram's is divided by its number of words, since much of what it says its words have said already.
+
     Args:
         features, size, min_count: as for `_TermCounts`.
         lengths: shortest and longest n-gram, in words.
@@ -95,8 +97,9 @@ class NgramFrequencies(_TermCounts):
         documents = counts.pop(_DOCUMENTS, 0)
         kept = self._kept(counts)
         frequencies = np.array([counts[term] for term in kept], np.int64)
-        ngrams = [term.decode("utf-8") for term in kept]
-        return {"ngrams": ngrams, "idf": inverse_document_frequency(frequencies, documents)}
+        words = np.array([term.count(b" ") + 1 for term in kept], np.float32)
+        idf = inverse_document_frequency(frequencies, documents) / words
+        return {"ngrams": [term.decode("utf-8") for term in kept], "idf": idf}
 
 
 _DOCUMENTS = b" documents"
