@@ -161,4 +161,6 @@ class _Lines:
 
 
 def _numbers(shown: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
+    return "  ".join(
+        f"{name} {value:,.0f}" if abs(value) >= 1000 else f"{name} {value:.4g}" for name, value in shown.items()
+    )

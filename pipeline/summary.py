@@ -7,7 +7,7 @@ from pipeline.result import RunResult
 from pipeline.tables import short
 from schemas.artifacts import Model
 
-_METRICS = 8
+_METRICS = 3
 """Metrics that are shown here; `trainworks show` has all of them."""
 
 
