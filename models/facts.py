@@ -39,7 +39,7 @@ def load_facts(folder: Path) -> "Facts":
 
     facts: dict[str, Any] = dict(json.loads((folder / "numbers.json").read_bytes()))
     for path in sorted(folder.glob("*.txt")):
-        facts[path.stem] = path.read_text(encoding="utf-8").split("\n")[:-1]
+        facts[path.stem] = path.read_bytes().decode("utf-8").split("\n")[:-1]
     for path in sorted(folder.glob("*.npy")):
         facts[path.stem] = np.load(path, allow_pickle=False)
     return facts

@@ -111,7 +111,6 @@ class Lstm(Family):
         x = keras.layers.Embedding(
             len(facts["vocabulary"]) + FIRST_WORD,
             config.embedding_dim,
-            embeddings_initializer=_initializer(facts.get("word_vectors")),
             name="embedding",
         )(words)
         x = keras.layers.SpatialDropout1D(config.embedding_dropout)(x)
@@ -122,11 +121,8 @@ class Lstm(Family):
         x = MaskedPooling(config.pooling, bidirectional=config.bidirectional)(x, lengths)
         x = keras.layers.Dropout(config.dropout)(x)
         logits = keras.layers.Dense(outputs, dtype="float32", name="logits")(x)
-        return keras.Model({IDS: ids}, logits, name="lstm")
+        network = keras.Model({IDS: ids}, logits, name="lstm")
 
-
-def _initializer(vectors: Any) -> Any:
-    """An embedding matrix's start: given vectors, or Keras' own default."""
-    if vectors is None:
-        return "uniform"
-    return lambda shape, dtype=None: vectors.astype(dtype or "float32")
+        if "word_vectors" in facts:
+            network.get_layer("embedding").set_weights([facts["word_vectors"]])
+        return network
