@@ -58,7 +58,8 @@ class Bag(Family):
     def network(self, facts, outputs):
         assert facts["longest"] == 6
         ids = keras.Input((None,), dtype="int64", name="ids")
-        hidden = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(facts["buckets"], self.config.width)(ids))
+        hidden = keras.layers.Embedding(facts["buckets"], self.config.width, mask_zero=True)(ids)
+        hidden = keras.layers.GlobalAveragePooling1D()(hidden)
         return keras.Model({"ids": ids}, keras.layers.Dense(outputs)(hidden))
 '''
 
