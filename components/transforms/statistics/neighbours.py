@@ -43,8 +43,7 @@ def match_bands(rows: Iterable[tuple[Hashes, Hashes]]) -> tuple[Hashes, Hashes]:
     first = np.concatenate([[True], bands[1:] != bands[:-1]])
     kept = texts[np.maximum.accumulate(np.where(first, np.arange(len(bands)), 0))]
     near = texts != kept
-    pairs = np.unique(np.stack([texts[near], kept[near]], axis=1), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    return _smallest(texts[near], kept[near])
 
 
 def count_neighbours(pairs: Iterable[tuple[Hashes, Hashes]]) -> NearMatches:
@@ -52,7 +51,12 @@ def count_neighbours(pairs: Iterable[tuple[Hashes, Hashes]]) -> NearMatches:
     parts = list(pairs)
     texts = np.concatenate([part[0] for part in parts])
     kept = np.concatenate([part[1] for part in parts])
+    texts, kept = _smallest(texts, kept)
+    return NearMatches(len(texts), list(zip(texts[:KEPT].tolist(), kept[:KEPT].tolist(), strict=True)))
+
+
+def _smallest(texts: Hashes, kept: Hashes) -> tuple[Hashes, Hashes]:
+    """Each text once, in order, with the smallest of those it resembles."""
     order = np.lexsort((kept, texts))
-    unique, places = np.unique(texts[order], return_index=True)
-    shown = zip(unique[:KEPT].tolist(), kept[order][places[:KEPT]].tolist(), strict=True)
-    return NearMatches(len(unique), list(shown))
+    unique, firsts = np.unique(texts[order], return_index=True)
+    return unique, kept[order][firsts]

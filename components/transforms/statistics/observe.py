@@ -1,7 +1,8 @@
 """The one pass over a split: batches of examples go into accumulators and buffers, no example leaves the worker."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from components.transforms.statistics.words import Hashes, Integers
 from components.transforms.tfrecords import Batch, read_batches
 from schemas.ingestion import SOURCE, FeatureType
 
-FLUSH_ROWS: Final = 1 << 16
+FLUSH_ROWS: Final = 1 << 15
 """Rows, or different values, that a worker buffers before it hands them on."""
 
 _FINGERPRINTS: Final = 2**63 - 1
@@ -66,8 +67,9 @@ class ObserveShards(beam.DoFn):
     def process(self, shard: tuple[str, str]) -> Iterator[Any]:  # pairs and TaggedOutput; Beam would check a union
         split, path = shard
         observer = _Observer(split, self._columns, self._partitions)
-        for batch in read_batches([path], {**self._columns.types, SOURCE: "BYTES"}, ragged=True):
-            observer.add(batch)
+        batches = read_batches([path], {**self._columns.types, SOURCE: "BYTES"}, ragged=True)
+        for batch, texts in _ahead(batches, lambda batch: {name: _look(batch[name]) for name in self._columns.text}):
+            observer.add(batch, texts)
             yield from observer.flush(FLUSH_ROWS)
         yield from observer.flush(1)
         yield (STATISTICS, split, "", 0), observer.statistics
@@ -87,7 +89,8 @@ class _Observer:
         self._buffers = {name: _TextBuffer() for name in self._columns.text}
         self._buffered = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch, texts: Mapping[str, "_Look"]) -> None:
+        """Adds a batch and what a look at its text columns gave."""
         sources = _firsts(batch[SOURCE]).numpy()
         self.statistics.examples += len(sources)
         self._buffered += len(sources)
@@ -100,8 +103,8 @@ class _Observer:
                 feature.strings.add(values.tolist())
             if name in self._counters:
                 self._counters[name].update(shorten(values.tolist()))
-        for name in self._columns.text:
-            self._add_texts(name, batch, sources)
+        for name, look in texts.items():
+            self._add_texts(name, look, batch, sources)
 
     def flush(self, at: int) -> Iterator[Any]:
         """Hands on the buffers that hold at least so many rows or values."""
@@ -117,20 +120,16 @@ class _Observer:
                     yield (VALUES, self._split, name, partition), counts
                 counter.clear()
 
-    def _add_texts(self, name: str, batch: Batch, sources: np.ndarray) -> None:
-        """Looks at the texts of the examples that have one, and buffers those that hold any word."""
-        present = np.flatnonzero(_lengths(batch[name]))
-        texts = _firsts(batch[name])
-        texts = texts if len(present) == len(sources) else tf.gather(texts, present)
-        looked_at = examine(texts.numpy().tolist())
+    def _add_texts(self, name: str, look: "_Look", batch: Batch, sources: np.ndarray) -> None:
+        """Adds texts, and buffers those that hold any word."""
         feature = self.statistics.features[name].text
         assert feature
-        feature.add(looked_at, sources[present])
-        said = np.flatnonzero(looked_at.tokens)
+        feature.add(look.texts, sources[look.places])
+        said = np.flatnonzero(look.texts.tokens)
         if len(said):
-            fingerprints = _fingerprints(texts)[said]
-            rows = self._rows(fingerprints, _as_strings(batch[self._columns.label]), sources, present[said])
-            self._buffer(self._buffers[name], rows, looked_at, said)
+            labels = _as_strings(batch[self._columns.label])
+            rows = self._rows(look.fingerprints[said], labels, sources, look.places[said])
+            self._buffer(self._buffers[name], rows, look.texts, said)
 
     def _rows(self, texts: Hashes, labels: tf.Tensor, sources: np.ndarray, places: Integers) -> TextRows:
         return TextRows(
@@ -158,6 +157,35 @@ class _Observer:
         for partition, places in partition_of(flat_bands, self._partitions):
             pairs = flat_bands[places], flat_texts[places]
             yield TaggedOutput(ObserveShards.BANDED, ((self._split, name, partition), pairs))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Texts of one column of a batch: the examples that have one `(texts,)`, and what was seen of each."""
+
+    places: Integers
+    fingerprints: Hashes
+    texts: TextBatch
+
+
+def _look(column: tf.RaggedTensor) -> _Look:
+    places = np.flatnonzero(_lengths(column))
+    texts = _firsts(column)
+    texts = tf.gather(texts, places) if len(places) < column.nrows() else texts
+    return _Look(places, _fingerprints(texts), examine(texts.numpy().tolist()))
+
+
+def _ahead(batches: Iterable[Batch], look: Callable[[Batch], dict[str, _Look]]) -> Iterator[tuple[Batch, Any]]:
+    """Batches and what a look at each gives, in order; one thread looks ahead while TensorFlow reads on others."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[tuple[Batch, Future[dict[str, _Look]]]] = deque()
+        for batch in batches:
+            waiting.append((batch, pool.submit(look, batch)))
+            if len(waiting) > 1:
+                first, looking = waiting.popleft()
+                yield first, looking.result()
+        for last, looking in waiting:
+            yield last, looking.result()
 
 
 def _lengths(ragged: tf.RaggedTensor) -> Integers:

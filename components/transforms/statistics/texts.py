@@ -22,7 +22,7 @@ class TextBatch:
     Args:
         tokens: `(texts,)`, tokens of each text.
         letters: `(texts, 64)`, letters by script number.
-        bands: `(texts, 8)`, hashes of the bands; see `minhash`.
+        bands: `(texts, 6)`, hashes of the bands; see `minhash`.
         banded: `(texts,)`, whether a text is long enough for bands.
     """
 
