@@ -215,10 +215,10 @@ def test_any_sharding_gives_the_same_bytes(steps: Any) -> None:
     ]
     columns = {"text": "BYTES", "label": "BYTES", "x": "FLOAT", "n": "INT"}
     sharded = []
-    for shards in (1, 3, 7):
+    for shards in (1, 4):
         statistics = steps.statistics(steps.examples({"train": rows, "test": rows[:200]}, columns, shards=shards))
         sharded.append([(statistics.split_path(s) / "FeatureStats.pb").read_bytes() for s in ("train", "test")])
-    assert sharded[0] == sharded[1] == sharded[2]
+    assert sharded[0] == sharded[1]
 
 
 def test_an_empty_split_has_statistics(steps: Any) -> None:
