@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from components.trainer import Trainer
 from models.facts import load_facts
-from models.registry import family_class
+from models.registry import make_family
 from models.tasks import Classification
 from models.training.dataset import Batches, feature_spec
 from models.training.loop import fit
@@ -27,7 +27,7 @@ from models.training.optimizers import make_optimizer
 from pipeline.assembly import pipeline_from_file
 from schemas.artifacts import Examples, Schema, TransformGraph
 from schemas.config import TrainingConfig
-from schemas.features import label_classes
+from schemas.features import classes, load_schema
 
 Build = Callable[[], keras.Model]
 
@@ -89,10 +89,8 @@ def main(loop: str, file: str) -> None:
     examples, graph, schema = made[Examples], made[TransformGraph], made[Schema]
     assert isinstance(examples, Examples) and isinstance(graph, TransformGraph) and isinstance(schema, Schema)
 
-    config, choice = trainer.training, trainer.model_config
-    found = family_class(choice.family)
-    family = found(found.Config.model_validate(choice.hyperparameters), tuple(trainer.features))
-    facts, head = load_facts(graph.facts), Classification(label_classes(schema.path, trainer.label))
+    config, family = trainer.training, make_family(trainer.model_config, tuple(trainer.features))
+    facts, head = load_facts(graph.facts), Classification(classes(load_schema(schema.path), trainer.label))
     spec = feature_spec(graph.transformed_schema)
     batches = [
         Batches(examples.shards(split), spec, config.batch_size, name=split, seed=config.seed)
