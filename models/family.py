@@ -54,10 +54,10 @@ class Family(ABC):
         """The graph from a raw batch to model inputs, built from TensorFlow ops that stock TF Serving has.
 
         Returns:
-            A callable (usually a tf.Module, which owns its lookup tables) from feature name to a tensor of shape
-            `(batch_size,)`, to input name to a tensor `(batch_size, ...)` or a RaggedTensor `(batch_size, None)` of
-            int64 or float32. Ragged inputs are padded with zeros to the longest of the batch for the network,
-            so 0 must mean padding.
+            A callable (usually a tf.Module, which owns its lookup tables; traced without AutoGraph) from feature name
+            to a tensor of shape `(batch_size,)`, to input name to a tensor `(batch_size, ...)` or a RaggedTensor
+            `(batch_size, None)` of int64 or float32. Ragged inputs are padded with zeros to the longest of the batch
+            for the network, so 0 must mean padding.
         """
 
     def refine(self, facts: "Facts", inputs: "Iterable[Mapping[str, tf.Tensor]]") -> "Facts":

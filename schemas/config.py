@@ -185,7 +185,7 @@ class TrainingConfig(Section):
     """Steps run inside one tf.function call."""
 
     checkpoint_seconds: float = Field(default=60.0, ge=0)
-    """Least time between two checkpoints within an epoch; one is also written at each epoch's end."""
+    """Least time between two checkpoints within an epoch; one is also written where an epoch of some seconds ends."""
 
     seed: int = 1
 

@@ -45,6 +45,7 @@ class Analyze(beam.PTransform):
 def prepared_batches(shard: str, analyzers: Sequence[Analyzer[Any]], features: RawFeatures) -> Iterator[Prepared]:
     """Batches of one shard as the analyzers prepare them; TensorFlow's threads run ahead."""
 
+    @tf.autograph.experimental.do_not_convert
     def prepare(records: tf.Tensor) -> Prepared:
         batch = features.parse(records)
         return tuple(dict(analyzer.prepare(batch)) for analyzer in analyzers)

@@ -161,6 +161,7 @@ class TransformShard(beam.DoFn):
             unknown += 0 if keep is None else int(batch[LABEL].shape[0]) - len(keep)
         yield Transformed(tuple(writer.close()), unknown)
 
+    @tf.autograph.experimental.do_not_convert
     def _batches(self, shard: str) -> tf.data.Dataset:
         dataset = tf.data.TFRecordDataset(shard, buffer_size=1 << 20).batch(BATCH_SIZE)
         return dataset.map(self._module.transform_features, num_parallel_calls=2).prefetch(2)

@@ -52,9 +52,9 @@ def read_batches(
 ) -> Iterator[Batch]:
     """Parsed batches of TFRecord files, in order; reading and parsing run ahead on TensorFlow's threads."""
     spec = parse_spec(columns, ragged=ragged)
+    parse = tf.autograph.experimental.do_not_convert(lambda records: tf.io.parse_example(records, spec))
     dataset = tf.data.TFRecordDataset(list(shards), buffer_size=1 << 20)
-    dataset = dataset.batch(batch_size).map(lambda records: tf.io.parse_example(records, spec), num_parallel_calls=2)
-    yield from dataset.prefetch(2)
+    yield from dataset.batch(batch_size).map(parse, num_parallel_calls=2).prefetch(2)
 
 
 class ReadBatches(beam.PTransform):

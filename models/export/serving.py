@@ -58,7 +58,9 @@ class ServingModel(tf.Module):
         self._network_variables = [variable.value for variable in network.variables]
         self._network_resources = _lookups(network)
         self._labels = tf.saved_model.Asset(str(labels)) if labels else None
-        self._answer = tf.function(_forward(network, preprocess, task), input_signature=[self._raw_specs()])
+        self._answer = tf.function(
+            _forward(network, preprocess, task), input_signature=[self._raw_specs()], autograph=False
+        )
 
     def signatures(self) -> dict[str, Any]:
         """Signature name to concrete function."""

@@ -47,6 +47,10 @@ class Position:
     callbacks: list[dict[str, Any]] = field(default_factory=list)
 
 
+EPOCH_SECONDS = 2.0
+"""Epochs that follow each other faster than this share a checkpoint."""
+
+
 class Checkpoints:
     """The newest checkpoint in a folder.
 
@@ -68,8 +72,17 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Whether enough time has gone by for the next one."""
-        return self._manager is not None and time.monotonic() - self._written >= self._seconds
+        """Whether enough time has gone by for the next one within an epoch."""
+        return self._elapsed >= self._seconds
+
+    @property
+    def due_at_epoch_end(self) -> bool:
+        """Whether an epoch that ends now is worth one: writing it takes as long as a few hundred texts."""
+        return self._elapsed >= min(self._seconds, EPOCH_SECONDS)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._written if self._manager is not None else -1.0
 
     def save(self, position: Position) -> None:
         """Writes the variables and the position."""

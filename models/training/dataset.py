@@ -32,6 +32,9 @@ CACHE_BYTES = 256 << 20
 READ_RECORDS = 4096
 """Records taken at once when a split is read through."""
 
+_plain_python = tf.autograph.experimental.do_not_convert
+"""Nothing here needs AutoGraph, whose conversion of every function given to `map` takes a second in all."""
+
 FeatureSpec = Mapping[str, "tf.io.FixedLenFeature | tf.io.RaggedFeature"]
 
 _DTYPES: Mapping[FeatureType, tf.DType] = {"INT": tf.int64, "FLOAT": tf.float32, "BYTES": tf.string}
@@ -111,6 +114,7 @@ class Batches:
         for records in self._pieces():
             yield tf.io.parse_example(records, spec)[LABEL].numpy()
 
+    @_plain_python
     def training(self, epochs: int, *, epoch: int = 0, skip: int = 0) -> tf.data.Dataset:
         """Epoch after epoch without a seam, from `epoch` on and `skip` batches into it."""
         weights = None if self.class_weights is None else tf.constant(self.class_weights, tf.float32)
@@ -122,10 +126,12 @@ class Batches:
         dataset = tf.data.Dataset.range(epoch, epochs).flat_map(self._epoch)
         return _finish(dataset.skip(skip) if skip else dataset, weigh)
 
+    @_plain_python
     def inputs(self) -> tf.data.Dataset:
         """One shuffled pass over the model inputs alone."""
         return self.training(1).map(lambda inputs, label, weight: inputs)
 
+    @_plain_python
     def evaluation(self) -> tf.data.Dataset:
         """One pass in a fixed order, with weights of 1."""
         if self._records is None:

@@ -137,7 +137,8 @@ class _Training:
             clip_norm=config.clip_norm,
             average=self._average,
         )
-        self._evaluation = distributed(validation.evaluation(), strategy)
+        # One iterator for all epochs: making one takes as long as going through a few hundred texts.
+        self._evaluation = iter(distributed(validation.evaluation().repeat(), strategy))
         self.position = Position()
         self.weights_epoch = 0
 
@@ -219,7 +220,8 @@ class _Training:
             self._judge_epoch(logs)
         position.stopped = self._monitor.gives_up(position.history) or bool(self._model.stop_training)
         position.epoch, position.step, position.sums, position.seconds = position.epoch + 1, 0, [], 0.0
-        self._save()
+        if self._checkpoints.due_at_epoch_end or position.stopped or position.epoch == self._epochs:
+            self._save()
         if self._curves:
             self._curves.write(position.history)
 
@@ -237,8 +239,7 @@ class _Training:
         self._callbacks.on_epoch_end(position.epoch, logs)
 
     def _evaluate(self) -> Logs:
-        iterator = iter(self._evaluation)
-        sums = self._steps.evaluate(iterator, self._validation.steps)
+        sums = self._steps.evaluate(self._evaluation, self._validation.steps)
         logs = sums.means(self._task.measures, prefix="val_")
         if not math.isfinite(logs["val_loss"]):
             raise _not_finite(self.position.epoch, self._train.steps - 1, self._config)
