@@ -52,12 +52,10 @@ class Vocabulary(_TermCounts):
     """Fact `vocabulary`: the most frequent words, the first being the most frequent."""
 
     def prepare(self, batch: "RawBatch") -> "Mapping[str, tf.Tensor]":
-        import tensorflow as tf
+        from models.text.words import distinct, join_features, split_words
 
-        from models.text.words import join_features, split_words
-
-        terms, _, counts = tf.unique_with_counts(split_words(join_features(batch, self._features)).values)
-        return {"terms": terms, "counts": counts}
+        found = distinct(split_words(join_features(batch, self._features)).values)
+        return {"terms": found.words, "counts": found.counts}
 
     def extract(self, accumulator: Counts) -> "Facts":
         return {"vocabulary": [word.decode("utf-8") for word in self._kept(accumulator)]}
@@ -81,11 +79,11 @@ class NgramFrequencies(_TermCounts):
         import tensorflow as tf
 
         from models.text.ngrams import ngrams, occurrences
-        from models.text.words import join_features, split_words
+        from models.text.words import distinct, join_features, split_words
 
         found = ngrams(split_words(join_features(batch, self._features)), self._lengths)
-        terms, index = tf.unique(found.values)
-        per_document = occurrences(found.with_values(tf.cast(index, tf.int64))).ids
+        terms, _, places = distinct(found.values)
+        per_document = occurrences(found.with_values(tf.cast(places, tf.int64))).ids
         counts = tf.math.bincount(tf.cast(per_document.values, tf.int32), minlength=tf.size(terms))
         documents = tf.cast([found.nrows()], counts.dtype)
         return {"terms": tf.concat([[_DOCUMENTS], terms], 0), "counts": tf.concat([documents, counts], 0)}

@@ -7,6 +7,7 @@ words are what stands between spaces.
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_text
@@ -32,8 +33,37 @@ def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
     Returns:
         String RaggedTensor `(batch_size, None)`; an empty text has no words.
     """
-    valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    return tf.strings.split(tf.strings.regex_replace(_normalizer().normalize(valid), _ALONE, r" \1 "))
+    normal = _normalizer().normalize(_valid(texts))
+    return tf.strings.split(tf.strings.regex_replace(normal, _ALONE, r" \1 "))
+
+
+def _valid(texts: tf.Tensor) -> tf.Tensor:
+    """Texts with U+FFFD in place of invalid bytes. Only texts that are not ASCII are looked into, which is slow."""
+    ascii_only = tf.strings.regex_full_match(texts, r"[\x00-\x7F]*")
+    others = tf.where(tf.logical_not(ascii_only))
+
+    def repaired() -> tf.Tensor:
+        found = tf.strings.unicode_transcode(tf.gather_nd(texts, others), "UTF-8", "UTF-8", errors="replace")
+        return tf.tensor_scatter_nd_update(texts, others, found)
+
+    return tf.cond(tf.size(others) > 0, repaired, lambda: texts)
+
+
+class Distinct(NamedTuple):
+    """Distinct words in the order of their first occurrence and how often each occurs, `(distinct,)`; and the place
+    among them of every word, `(words,)`."""
+
+    words: tf.Tensor
+    counts: tf.Tensor
+    places: tf.Tensor
+
+
+def distinct(words: tf.Tensor) -> Distinct:
+    """Distinct words of `(words,)`, told apart by 63 bits of their hash: twice as fast as by themselves."""
+    hashes = tf.strings.to_hash_bucket_fast(words, (1 << 63) - 1)
+    unique, places, counts = tf.unique_with_counts(hashes)
+    first = tf.math.unsorted_segment_min(tf.range(tf.size(words)), places, tf.size(unique))
+    return Distinct(tf.gather(words, first), counts, places)
 
 
 def join_features(batch: Mapping[str, tf.Tensor], features: Sequence[str]) -> tf.Tensor:
