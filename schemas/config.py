@@ -38,7 +38,7 @@ class HoldoutConfig(Section):
     """Split that is cut."""
 
     by: str = "hash"
-    """`hash` of the whole row, or the name of a column: rows that share its value stay on one side."""
+    """`hash` of the features and the label, or the name of a column: rows that share its value stay on one side."""
 
     @property
     def fractions(self) -> dict[str, float]:

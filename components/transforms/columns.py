@@ -44,7 +44,9 @@ class Encoded(NamedTuple):
 
     Attributes:
         record: the serialized tf.Example; empty when the row is left out.
-        content: what decides the row's split: its features without `_source`, or its partition key.
+        content: what decides the row's split: its texts and its label, or its partition key. Kept columns and
+            `_source` have no say, so that keeping one more moves no row, and copies that only differ there stay
+            on one side.
         defects: what was wrong with it.
     """
 
@@ -58,12 +60,15 @@ class RowEncoder:
 
     Args:
         columns: what to write, sorted by name.
-        partition: the column whose value decides the split; None for the whole row.
+        partition: the column whose value decides the split; None for the texts and the label.
     """
 
     def __init__(self, columns: Sequence[Column], partition: str | None = None) -> None:
         names = [column.name for column in columns]
-        self._fields = [(_converter(column), FeatureEncoder(column.name, column.type).encode) for column in columns]
+        self._fields = [
+            (_converter(column), FeatureEncoder(column.name, column.type).encode, column.role != "kept")
+            for column in columns
+        ]
         self._partition = None if partition is None else names.index(partition)
         self._source = FeatureEncoder(SOURCE, "BYTES").encode
         self._before = sum(name < SOURCE for name in names)
@@ -77,17 +82,21 @@ class RowEncoder:
         """
         defects: set[DefectKind] = set()
         pieces: list[bytes] = []
+        telling: list[bytes] = []
         before = 0
-        for index, (convert, encode) in enumerate(self._fields):
+        for index, (convert, encode, tells) in enumerate(self._fields):
             value = convert(values[index], defects)
             if value is not None:
-                pieces += encode(value)
+                piece = encode(value)
+                pieces += piece
+                if tells:
+                    telling += piece
             if index < self._before:
                 before = len(pieces)
         if defects and not DROPPING.isdisjoint(defects):
             return Encoded(b"", b"", defects & DROPPING)
         key = b"" if self._partition is None else self._key(values[self._partition])
-        content = key or b"".join(pieces)
+        content = key or b"".join(telling)
         pieces[before:before] = self._source(origin)
         return Encoded(example(pieces), content, defects)
 

@@ -171,6 +171,15 @@ def test_holdout_stays_when_rows_are_added_and_reordered(tmp_path: Path, generat
     assert 22 <= len(before["check"]) <= 58
 
 
+def test_keeping_another_column_moves_no_row(tmp_path: Path, generate: Generate) -> None:
+    lines = [f"earn,story {i % 150},{i},{'en' if i % 3 else 'de'}" for i in range(300)]
+    write(tmp_path / "a.csv", "label,text,id,language\n" + "\n".join(lines) + "\n")
+    data = {"splits": {"train": "a.csv"}, "holdout": {"eval": 0.2}}
+    before = sides(generate(**data))
+    assert sides(generate(**data, keep=["id", "language"])) == before
+    assert not before["train"] & before["eval"]  # copies with other ids are on one side
+
+
 def test_raising_a_share_moves_rows_one_way(tmp_path: Path, generate: Generate) -> None:
     write(tmp_path / "a.csv", ROWS)
     few = sides(generate(splits={"train": "a.csv"}, holdout={"eval": 0.2}))

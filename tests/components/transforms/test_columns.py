@@ -86,3 +86,12 @@ def test_a_partition_key_is_its_text_and_a_missing_one_the_row() -> None:
     encoder = RowEncoder([Column("id", "INT", "kept"), TEXT], partition="id")
     assert encoder.encode([12, "x"], b"a:1").content == b"12"
     assert encoder.encode([None, "x"], b"a:1").content != encoder.encode([None, "y"], b"a:1").content
+
+
+def test_kept_columns_do_not_decide_the_side() -> None:
+    alone = RowEncoder([LABEL, TEXT]).encode([b"earn", b"same"], b"a:1")
+    wider = RowEncoder([Column("id", "INT", "kept"), LABEL, Column("lang", "BYTES", "kept"), TEXT])
+    contents = {wider.encode([number, b"earn", b"en", b"same"], b"b:2").content for number in (1, 2, None)}
+    assert contents == {alone.content}
+    assert wider.encode([1, b"acq", b"en", b"same"], b"b:2").content != alone.content
+    assert wider.encode([1, b"earn", b"en", b"other"], b"b:2").content != alone.content
