@@ -49,8 +49,10 @@ class Pusher(Component):
         self.pushed_model = PushedModel(uri=pushed.path, properties={**self.pushed_model.properties, **properties})
 
     def still_valid(self) -> bool:
-        """Whether the pushed version is still there."""
-        return (self.pushed_model.uri / "saved_model.pb").is_file()
+        """Whether the pushed version is still there, whole, and the one that is served: no other was pushed since."""
+        from components.versions import is_served
+
+        return is_served(self.pushed_model.uri)
 
     def _check_name(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.model_name):

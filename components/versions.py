@@ -39,6 +39,8 @@ class Manifest(BaseModel):
 
     files: dict[str, str]
     """Path within the version to the file's SHA-256, in the order of the paths."""
+    sizes: dict[str, int]
+    """Path within the version to the file's bytes."""
     digest: str
     """SHA-256 over all of `files`."""
     model: str
@@ -96,14 +98,35 @@ def read_manifest(version_folder: Path) -> Manifest | None:
         return None
 
 
+def is_served(version_folder: Path) -> bool:
+    """Whether a version is the newest of its model, the one that servers take, and no file of it is gone or cut.
+
+    Compares sizes: reading gigabytes is for whoever pushes.
+    """
+    if not version_folder.parent.is_dir() or _newest(version_folder.parent) != version_folder:
+        return False
+    manifest = read_manifest(version_folder)
+    return manifest is not None and all(_size(version_folder / name) == size for name, size in manifest.sizes.items())
+
+
+def _newest(folder: Path) -> Path | None:
+    return next(reversed(versions(folder).values()), None)
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
 def _adopt(serving: Path, files: list[Path], folder: Path) -> Pushed | None:
-    """The newest version, if it holds the same files."""
-    newest = next(reversed(versions(folder).values()), None)
+    """The newest version, if it holds the same files, whatever its manifest says that it held once."""
+    newest = _newest(folder)
     manifest = read_manifest(newest) if newest else None
-    if newest is None or manifest is None or not all((newest / name).is_file() for name in manifest.files):
+    if newest is None or manifest is None or set(manifest.files) != {str(file) for file in files}:
         return None
-    same = manifest.digest == _digest({str(file): _sha256(serving / file) for file in files})
-    return Pushed(newest, adopted=True) if same else None
+    for name, digest in manifest.files.items():
+        if not (newest / name).is_file() or not digest == _sha256(serving / name) == _sha256(newest / name):
+            return None
+    return Pushed(newest, adopted=True)
 
 
 def _push(serving: Path, files: list[Path], folder: Path, model: str) -> Pushed:
@@ -112,7 +135,8 @@ def _push(serving: Path, files: list[Path], folder: Path, model: str) -> Pushed:
         staged.mkdir()
         digests = {str(file): _copy(serving / file, staged / file) for file in files}
         created_by = f"trainworks {_own_version()}"
-        manifest = Manifest(files=digests, digest=_digest(digests), model=model, created_by=created_by)
+        sizes = {name: (staged / name).stat().st_size for name in digests}
+        manifest = Manifest(files=digests, sizes=sizes, digest=_digest(digests), model=model, created_by=created_by)
         _write(staged / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
         _sync_folders(staged)
         path = _publish(staged, folder)

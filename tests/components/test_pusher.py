@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,13 +116,49 @@ def test_the_same_model_is_adopted_and_a_new_one_never_overwrites(tmp_path: Path
     assert list(versions(tmp_path / "served").values()) == [first.path, second.path, third.path]
 
 
-def test_a_damaged_newest_version_is_not_adopted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"grapf"])
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.data-00000"])
+def test_a_damaged_newest_version_is_not_adopted(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """Gone, cut, or of the same size with other bytes."""
     model = _model(tmp_path / "a")
     first = push_version(model.serving, tmp_path / "served", model="a")
-    (first.path / "saved_model.pb").unlink()
+    times = (first.path / name).stat().st_size // len(b"graph")
+    (first.path / name).unlink()
+    if content is not None:
+        (first.path / name).write_bytes(content * times)
     second = push_version(model.serving, tmp_path / "served", model="a")
     assert not second.adopted
-    assert second.path != first.path
+    assert int(second.path.name) > int(first.path.name)
+    assert _whole(second.path)
+
+
+def test_a_pushed_version_holds_until_another_is_served(tmp_path: Path, context: Context) -> None:
+    """A, then B, then A again: what lineage remembers of the first push is not what servers answer with."""
+    blessing = _blessing(tmp_path / "blessing")
+    pushers = {name: _pusher(_model(tmp_path / name, name.encode()), blessing, tmp_path / "out") for name in "AB"}
+    pushers["A"].run(context)
+    first = pushers["A"].pushed_model.uri
+    assert pushers["A"].still_valid()
+    pushers["B"].run(context)
+    assert pushers["B"].still_valid()
+    assert not pushers["A"].still_valid()
+    pushers["A"].run(context)
+    assert pushers["A"].still_valid()
+    assert not pushers["B"].still_valid()
+    assert int(pushers["A"].pushed_model.uri.name) > int(pushers["B"].pushed_model.uri.name) > int(first.name)
+
+
+def test_a_pushed_version_holds_while_it_is_whole(tmp_path: Path, context: Context) -> None:
+    pusher = _pusher(_model(tmp_path / "model"), _blessing(tmp_path / "blessing"), tmp_path / "out")
+    pusher.run(context)
+    path = pusher.pushed_model.uri / "variables" / "variables.data-00000"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert not pusher.still_valid()
+    path.write_bytes(content)
+    assert pusher.still_valid()
+    shutil.rmtree(pusher.pushed_model.uri.parent)
+    assert not pusher.still_valid()
 
 
 def test_versions_increase_though_the_clock_steps_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
