@@ -29,15 +29,19 @@ def packed_rows(values: np.ndarray, splits: np.ndarray) -> list[bytes]:
 def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, np.ndarray]:
     """All varints in one line, and where each row begins and ends in it."""
     numbers = values.astype(np.int64).view(np.uint64)  # negative numbers as two's complement, ten bytes long
+    longest = max(-(-int(numbers.max(initial=0)).bit_length() // _PAYLOAD_BITS), 1)
+    numbers = numbers.astype(np.uint32) if longest < 5 else numbers
+    digits = np.empty((len(numbers), longest), np.uint8)
+    written = np.empty((len(numbers), longest), np.bool_)
+    written[:, 0] = True
     sizes = np.ones(len(numbers), np.int64)
-    largest = int(numbers.max(initial=0))
-    for bits in range(_PAYLOAD_BITS, max(largest.bit_length(), 1), _PAYLOAD_BITS):
-        sizes += numbers >= np.uint64(1 << bits)
+    for place in range(longest):
+        digits[:, place] = numbers & 0x7F
+        numbers = numbers >> numbers.dtype.type(_PAYLOAD_BITS)
+        if place + 1 < longest:
+            more = numbers > 0
+            written[:, place + 1] = more
+            digits[:, place] |= more.view(np.uint8) << 7  # the highest bit says that more follows
+            sizes += more
     ends = np.concatenate([[0], np.cumsum(sizes)])
-    content = np.zeros(int(ends[-1]), np.uint8)
-    for place in range(int(sizes.max(initial=0))):
-        longer = np.flatnonzero(sizes > place)
-        payload = (numbers[longer] >> np.uint64(_PAYLOAD_BITS * place)) & np.uint64(0x7F)
-        more = (sizes[longer] > place + 1).astype(np.uint8) << 7
-        content[ends[longer] + place] = payload.astype(np.uint8) | more
-    return content.tobytes(), ends[splits]
+    return digits.ravel()[written.ravel()].tobytes(), ends[splits]

@@ -1,5 +1,6 @@
 """Counting terms over a whole split: vocabularies of words, and n-grams with their document frequencies."""
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from models.analyzer import Facts, RawBatch
 
 MAX_TERMS = 1 << 20
-"""Terms an accumulator keeps. Beyond, it drops the rarest: lossy counting, Manku & Motwani, VLDB 2002."""
+"""Terms an accumulator keeps. Beyond, it drops the rarest, as lossy counting does (Manku & Motwani, VLDB 2002): counts of
+terms near the threshold are then lower bounds, and which of these terms are kept depends on the sharding."""
 
 Counts = dict[bytes, int]
 
@@ -119,9 +121,9 @@ def _add(counts: Counts, terms: Iterable[tuple[bytes, int]]) -> Counts:
 
 
 def _without_rarest(counts: Counts) -> Counts:
-    """At most half as many terms, by dropping those up to the count that achieves it."""
-    threshold = sorted(counts.values(), reverse=True)[MAX_TERMS // 2]
-    return {term: count for term, count in counts.items() if count > threshold}
+    """Half as many terms, the most frequent; of equal counts those that come first by their bytes."""
+    kept = heapq.nsmallest(MAX_TERMS // 2, counts.items(), key=lambda term: (-term[1], term[0]))
+    return dict(kept)
 
 
 class HashedFrequencies(Analyzer["np.ndarray"]):
