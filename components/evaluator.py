@@ -81,15 +81,27 @@ class Evaluator(Component):
             return "no model has been blessed yet"
         if not (self.champion.serving / "saved_model.pb").exists():
             return f"the champion's files are gone from {self.champion.serving}"
-        return ""
+        return self._unknown_columns(self.champion) or self._unusable(self.champion)
+
+    def _unknown_columns(self, champion: Model) -> str:
+        """A column that is not there reads as empty: the champion would be asked about nothing."""
+        there = self.examples.ingestion().columns
+        strange = [f"`{name}` ({kind})" for name, kind in (champion.columns() or {}).items() if there.get(name) != kind]
+        return f"the champion reads {', '.join(strange)}, which these examples do not have" if strange else ""
+
+    def _unusable(self, champion: Model) -> str:
+        from components.transforms.evaluation import unusable
+
+        classes = tuple(label.encode() for label in champion.classes())
+        reason = unusable(champion.serving, classes, self.task)
+        return f"the champion in {champion.serving} cannot be asked: {reason}" if reason else ""
 
     def _evaluate(self, context: Context, champion_missing: str) -> None:
         from components.metrics.report import ReportSubject
         from components.transforms.evaluation import check_servable, evaluate
 
         champion = None if champion_missing else self.champion
-        for model in filter(None, (self.model, champion)):
-            check_servable(model.serving)
+        check_servable(self.model.serving)
         subject = ReportSubject(
             task=self.task,
             split=self.split,

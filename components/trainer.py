@@ -134,11 +134,6 @@ class Trainer(Component):
     def _export(self, fitted: "Fit", preprocess: "Preprocess", head: "TaskHead") -> None:
         from models.export.saved_model import export
 
-        export(
-            fitted.model,
-            preprocess,
-            task=head,
-            features=self.features,
-            columns=columns(load_schema(self.schema.path)),
-            model=self.model,
-        )
+        types = columns(load_schema(self.schema.path))
+        export(fitted.model, preprocess, task=head, features=self.features, columns=types, model=self.model)
+        self.model.note_columns({column: types[column] for column in self.features.values()})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from schemas.ingestion import Ingestion
+from schemas.ingestion import FeatureType, Ingestion
 
 Property = int | float | str
 
@@ -116,6 +116,15 @@ class Model(Artifact):
         """The label's words in the order of the scores; empty for regression."""
         path = self.serving / "assets" / "labels.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+    def columns(self) -> dict[str, str] | None:
+        """The raw columns that the model reads, name to type (`BYTES`, `INT` or `FLOAT`); None where nobody noted it."""
+        noted = self.properties.get("columns")
+        return None if noted is None else dict(json.loads(str(noted)))
+
+    def note_columns(self, columns: Mapping[str, FeatureType]) -> None:
+        """Notes in lineage which raw columns the model reads."""
+        self.properties["columns"] = json.dumps(dict(sorted(columns.items())))
 
 
 @dataclass(frozen=True)

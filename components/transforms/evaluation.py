@@ -25,6 +25,8 @@ from schemas.ingestion import FeatureType
 
 SIGNATURE = "serve_examples"
 
+_OUTPUT: dict[Task, str] = {"classification": "scores", "regression": "prediction"}
+
 _MOST_SLICES = 100
 """Values of a slicing that are reported, the largest; and those that rules name."""
 
@@ -74,6 +76,18 @@ def check_servable(serving: Path) -> None:
     if SIGNATURE not in signatures:
         there = ", ".join(name for name in signatures if not name.startswith("__"))
         raise TrainworksError(f"The model in {serving} must have a signature `{SIGNATURE}`. Received: {there}")
+
+
+def unusable(serving: Path, classes: tuple[bytes, ...], task: Task) -> str:
+    """Why a model of another time cannot be asked; empty when it can. Loads it to find out."""
+    try:
+        check_servable(serving)
+        scorer = Scorer(ModelFolder(str(serving), classes), task)
+    except TrainworksError as error:
+        return str(error)
+    except Exception as error:  # a damaged SavedModel raises whatever its reader trips over
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+    return scorer.misfit()
 
 
 def evaluate(
@@ -266,9 +280,20 @@ class Scorer:
         self._signature = self._model.signatures[SIGNATURE]
         self._index = {label: index for index, label in enumerate(folder.classes)}
 
+    def misfit(self) -> str:
+        """Why the signature's declared answers are not those of the task; empty when they are."""
+        output = _OUTPUT[self._task]
+        spec = self._signature.structured_outputs.get(output)
+        if spec is None:
+            there = ", ".join(sorted(self._signature.structured_outputs))
+            return f"`{SIGNATURE}` must answer `{output}`. Received: {there}"
+        if self._task == "classification" and not self._folder.classes:
+            return "a classifier must name its labels in assets/labels.txt. Received: none"
+        return ""
+
     def answers(self, records: NDArray[np.object_], labels: ColumnValues | NDArray[np.float32]) -> Answers:
         """Answers to serialized examples; labels become class indices, unknown ones the number of classes."""
-        output = "scores" if self._task == "classification" else "prediction"
+        output = _OUTPUT[self._task]
         scores = np.concatenate([self._ask(batch, output) for batch in _batches(records)])
         if not isinstance(labels, ColumnValues):
             return Answers(labels, scores.reshape(-1))

@@ -389,6 +389,51 @@ def test_champion_rules_are_skipped_without_a_champion(judged, models, tmp_path)
     assert gone.report.notes[0].startswith("the champion's files are gone")
 
 
+@pytest.mark.parametrize("columns", [{"body": "BYTES"}, {"champion_scores": "BYTES", "length": "FLOAT"}])
+def test_a_champion_that_reads_other_columns_is_left_out(judged, models, caplog, columns):
+    require = [{"metric": "accuracy", "champion": True, "better_by": 0.0}]
+    champion = Model(models["champion"].uri)
+    champion.note_columns(columns)
+    outcome = judged(_random_rows(2), models["candidate"], {"require": require}, champion=champion)
+    name, kind = list(columns.items())[-1]
+    reason = f"the champion reads `{name}` ({kind}), which these examples do not have"
+    assert outcome.verdict.rules[0].verdict == "skipped"
+    assert outcome.verdict.rules[0].expected == f"skipped: {reason}"
+    assert outcome.report.notes == (reason,)
+    assert (outcome.report.champion, outcome.report.comparison) == (None, None)
+    assert f"The champion is left out: {reason}" in caplog.text
+    champion.note_columns({"champion_scores": "BYTES", "length": "INT"})
+    assert judged(_random_rows(2), models["candidate"], champion=champion).report.comparison is not None
+
+
+@pytest.mark.parametrize("damage", ["graph", "cut", "variables", "labels"])
+def test_a_champion_that_cannot_be_asked_is_left_out(judged, models, tmp_path, caplog, damage):
+    module = _Echo("champion_scores", 3)
+    module.weights = tf.Variable([1.0, 2.0])
+    champion = _export(tmp_path / "champion", module, [] if damage == "labels" else CLASSES)
+    graph = champion.serving / "saved_model.pb"
+    if damage == "graph":
+        graph.write_bytes(b"no protobuf")
+    elif damage == "cut":
+        graph.write_bytes(graph.read_bytes()[: graph.stat().st_size // 2])
+    elif damage == "variables":
+        (champion.serving / "variables" / "variables.index").unlink()
+    require = [{"metric": "accuracy", "champion": True, "better_by": 0.0}]
+    outcome = judged(_random_rows(2), models["candidate"], {"require": require}, champion=champion)
+    assert outcome.verdict.rules[0].verdict == "skipped"
+    reason = f"the champion in {champion.serving} cannot be asked: "
+    assert outcome.verdict.rules[0].expected.startswith(f"skipped: {reason}")
+    assert outcome.report.comparison is None
+    assert reason in caplog.text
+
+
+def test_a_champion_of_another_task_is_left_out(judged, models):
+    outcome = judged(_random_rows(2), models["candidate"], champion=models["regressor"])
+    assert outcome.report.notes[0].endswith("`serve_examples` must answer `scores`. Received: prediction")
+    outcome = judged(_random_rows(2), models["candidate"], champion=models["other_signature"])
+    assert "must have a signature `serve_examples`. Received: serving_default" in outcome.report.notes[0]
+
+
 def test_unknown_labels_are_counted_and_wrong(judged, models):
     labels = ["bird"] * 4 + ["cat"] * 4 + ["emu"] * 2
     scores = np.eye(3)[[0] * 4 + [1] * 4 + [0] * 2]

@@ -165,6 +165,7 @@ def test_trains_exports_and_leaves_curves(trainer, context):
     assert [label.decode() for label in answers["label"].numpy()] == ["sport", "trade"]
     assert bound.model.classes() == ["sport", "trade"]
     assert bound.model.keras.exists()
+    assert bound.model.columns() == {"story": "BYTES"}
     for folder in (bound.model_run.uri, context.tensorboard):
         assert last_step(folder / "train") == last_step(folder / "validation") == 3
 
