@@ -18,16 +18,17 @@ BLESSED = "blessed"
 def latest_blessed(
     connection: Connection, types: TypeIds, pipeline: str, other_than: StoredArtifact | None
 ) -> StoredArtifact | None:
-    """The newest blessing's model that is still on disk, and is not `other_than` by id, uri or digest.
+    """The newest blessing's model that is not `other_than` by id, uri or digest, whether its files are there or not.
 
-    The newest is the blessing that was made last, as in TFX: taking an old one from cache does not renew it.
+    The newest is the blessing that was made last, as in TFX: taking an old one from cache does not renew it. A champion
+    whose files are gone is still the champion: who compares with it must say so rather than take an older, weaker one.
     """
     pipeline_id = find_context(connection, types, PIPELINE, pipeline)
     if pipeline_id is None:
         return None
     for model_id in _candidates(connection, types, pipeline_id):
         model = read_artifacts(connection, [model_id])[model_id]
-        if model.uri.exists() and not (other_than and _same(model, other_than)):
+        if not (other_than and _same(model, other_than)):
             return model
     return None
 
