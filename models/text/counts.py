@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from models.analyzer import Facts, RawBatch
 
 MAX_TERMS = 1 << 20
-"""Terms an accumulator keeps. Beyond, it drops the rarest, as lossy counting does (Manku & Motwani, VLDB 2002): counts of
-terms near the threshold are then lower bounds, and which of these terms are kept depends on the sharding."""
+"""Terms an accumulator keeps. Beyond, it drops the rarest, as lossy counting does (Manku & Motwani, VLDB 2002): counts
+of terms near the threshold are then lower bounds, and which of these terms are kept depends on the sharding."""
 
 Counts = dict[bytes, int]
 
