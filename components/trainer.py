@@ -113,7 +113,9 @@ class Trainer(Component):
         from models.training.callbacks import ProgressReport
         from models.training.loop import epochs_to_train, fit
 
-        steps = epochs_to_train(self.training, train.steps) * train.steps
+        epochs = epochs_to_train(self.training, train.steps)
+        steps = epochs * train.steps
+        context.logger.info("training %d epochs of %d steps: %d steps in all", epochs, train.steps, steps)
         with context.progress("training", total=steps) as progress:
             fitted = fit(
                 build,

@@ -4,9 +4,9 @@ Reads no data and imports neither TensorFlow nor Beam; what a file can get wrong
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +26,9 @@ from pipeline.pipeline import Pipeline
 from schemas.config import PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 from schemas.pipeline_file import load, mistakes_of
+
+_OF_THE_OPTIMIZER: Final = {"learning_rate", "learning_rate_schedule", "warmup_steps", "momentum", "weight_decay"}
+"""Settings of a recipe that mean something else under another optimizer."""
 
 
 def pipeline_from_file(path: Path, overrides: Sequence[str] = ()) -> Pipeline:
@@ -64,21 +67,38 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
         mistakes.add_error(("model", "family"), error)
         mistakes.raise_any()
         raise
+    recipe = _recipe(config, family)
     mistakes = mistakes_of(config.source, family.Config)
     mistakes.check(family.Config, config.model.hyperparameters, ("model",))
     mistakes.check(TrainingConfig, config.training, ("training",))
-    add_contradictions(mistakes, config, base)
+    add_contradictions(mistakes, config, base, recipe)
     mistakes.raise_any()
-    return _under_recipe(config, family)
+    return _under_recipe(config.training, recipe)
 
 
-def _under_recipe(config: PipelineConfig, family: type[Family]) -> TrainingConfig:
-    """The file's training settings; what they leave out is the recipe's, then the default."""
+def _recipe(config: PipelineConfig, family: type[Family]) -> TrainingConfig:
+    """What the family trains with unless told otherwise."""
     try:
-        recipe = TrainingConfig.model_validate(family.recipe(config.task)).model_dump(exclude_unset=True)
+        return TrainingConfig.model_validate(family.recipe(config.task))
     except ValidationError as error:
         raise ConfigError(f"`model.family`: the recipe of {config.model.family} is wrong: {error}") from error
-    return TrainingConfig.model_validate({**recipe, **config.training})
+    except Exception as error:
+        raise ConfigError(
+            f"`model.family`: the recipe of {config.model.family} fails: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _under_recipe(given: Mapping[str, Any], recipe: TrainingConfig) -> TrainingConfig:
+    """The file's training settings; what they leave out is the recipe's, then the default.
+
+    A recipe's settings hold together: its least number of steps belongs to its epochs, its rate to its optimizer.
+    """
+    settings = recipe.model_dump(exclude_unset=True)
+    if "epochs" in given:
+        settings.pop("min_steps", None)
+    if given.get("optimizer", recipe.optimizer) != recipe.optimizer:
+        settings = {name: value for name, value in settings.items() if name not in _OF_THE_OPTIMIZER}
+    return TrainingConfig.model_validate({**settings, **given})
 
 
 def _family(name: str, base: Path) -> type[Family]:

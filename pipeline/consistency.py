@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from components.metrics.rules import check_rules, slicings
-from schemas.config import PipelineConfig
+from schemas.config import PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 from schemas.features import check_label, classes, load_schema
 from schemas.ingestion import SOURCE
@@ -17,18 +17,25 @@ from schemas.yaml_document import Key
 _INPUT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SPLIT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
+_NO_RECIPE: Final = TrainingConfig()
+
 Contradiction = tuple[Key, str]
 """A key of the file, and what is said about it."""
 
 
-def add_contradictions(mistakes: Mistakes, config: PipelineConfig, base: Path) -> None:
+def add_contradictions(
+    mistakes: Mistakes, config: PipelineConfig, base: Path, recipe: TrainingConfig = _NO_RECIPE
+) -> None:
     """Adds what contradicts itself, without reading data.
 
     Args:
         mistakes: the list to add to.
         config: a pipeline whose every field is valid.
         base: the folder that relative paths start from.
+        recipe: the family's training settings.
     """
+    for key, message in _momentum(config, recipe):
+        mistakes.add(key, message)
     for find in (_features, _splits, _columns, _slices, _rules, _regression):
         for key, message in find(config):
             mistakes.add(key, message)
@@ -123,6 +130,16 @@ def _regression(config: PipelineConfig) -> Iterator[Contradiction]:
             yield ("training", name), "is for classification; with `task: regression` leave it out."
     if config.training.get("monitor") == "val_accuracy":
         yield ("training", "monitor"), "must be a number that regression has, such as val_loss. Received: val_accuracy"
+
+
+def _momentum(config: PipelineConfig, recipe: TrainingConfig) -> Iterator[Contradiction]:
+    name, momentum = config.training.get("optimizer", recipe.optimizer), config.training.get("momentum")
+    if momentum and not recipe.model_copy(update={"optimizer": name}).takes_momentum:
+        yield (
+            ("training", "momentum"),
+            f"is for the optimizers sgd and rmsprop; this training's is {name}. Leave it out, or give such an"
+            f" `optimizer`. Received: momentum={momentum}",
+        )
 
 
 def _paths(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:

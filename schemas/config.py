@@ -132,7 +132,11 @@ class ModelConfig(Section):
 
 
 class TrainingConfig(Section):
-    """The training loop. What is not given here comes from the family's recipe, and then from these defaults."""
+    """The training loop. What is not given here comes from the family's recipe, and then from these defaults.
+
+    With `epochs`, the recipe's `min_steps` falls away; with another `optimizer`, the recipe's rate, schedule, warm-up,
+    momentum and decay do.
+    """
 
     epochs: int = Field(default=10, ge=1)
     min_steps: int = Field(default=0, ge=0)
@@ -143,7 +147,7 @@ class TrainingConfig(Section):
 
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lamb", "lion", "nadam"] = "adam"
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """For `sgd` and `rmsprop`."""
+    """For `sgd` and `rmsprop` only."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
     learning_rate_schedule: Literal["constant", "cosine", "linear"] = "constant"
@@ -152,8 +156,8 @@ class TrainingConfig(Section):
     warmup_steps: int | float = Field(default=0, ge=0)
     """Steps in which the rate rises from zero; below 1, a share of all steps."""
 
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled decay, not applied to biases, embeddings and norms."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Decoupled decay, not applied to biases, embeddings and norms. Unless given, `adamw` has 0.004, others none."""
 
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest global norm of the gradients."""
@@ -188,6 +192,18 @@ class TrainingConfig(Section):
     """Least time between two checkpoints within an epoch; one is also written where an epoch of some seconds ends."""
 
     seed: int = 1
+
+    @property
+    def takes_momentum(self) -> bool:
+        """Whether the optimizer has a momentum of this name."""
+        return self.optimizer in ("sgd", "rmsprop")
+
+    @property
+    def decay(self) -> float:
+        """The weight decay that is applied; that of `adamw`, unless given, is Keras' own."""
+        if self.weight_decay is None:
+            return 0.004 if self.optimizer == "adamw" else 0.0
+        return self.weight_decay
 
 
 class RequireRule(Section):

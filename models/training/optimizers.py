@@ -19,7 +19,6 @@ _CLASSES = {
     "lion": "Lion",
     "nadam": "Nadam",
 }
-_WITH_MOMENTUM = ("sgd", "rmsprop")
 
 
 @keras.saving.register_keras_serializable("trainworks")
@@ -65,13 +64,13 @@ def make_schedule(config: TrainingConfig, total_steps: int) -> "float | WarmupTh
 
 def make_optimizer(config: TrainingConfig, model: keras.Model, total_steps: int) -> keras.optimizers.Optimizer:
     """The optimizer, built on the model's variables; with loss scaling for float16. Call it in the strategy's scope."""
-    name = "adam" if config.optimizer == "adamw" and not config.weight_decay else config.optimizer
-    optimizer = getattr(keras.optimizers, _CLASSES[name])(
+    without_decay = 0.0 if config.optimizer == "adamw" else None  # AdamW takes no None
+    optimizer = getattr(keras.optimizers, _CLASSES[config.optimizer])(
         learning_rate=make_schedule(config, total_steps),
-        weight_decay=config.weight_decay or None,
-        **({"momentum": config.momentum} if config.momentum else {}),
+        weight_decay=config.decay or without_decay,
+        **({"momentum": config.momentum} if config.takes_momentum else {}),
     )
-    if config.weight_decay:
+    if config.decay:
         optimizer.exclude_from_weight_decay(var_list=undecayed(model))
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -116,6 +116,49 @@ def test_training_is_the_family_s_recipe_under_what_the_file_says(file: Path) ->
     assert regression.optimizer == "sgd"
 
 
+def trained(file: Path, *overrides: str) -> TrainingConfig:
+    """The training settings of the file with a shipped family."""
+    file.write_text(PIPELINE.replace("training: {epochs: 2}\n", ""), encoding="utf-8")
+    training = step(pipeline_from_file(file, overrides), "Trainer").parameters["training"]
+    assert isinstance(training, TrainingConfig)
+    return training
+
+
+@pytest.mark.parametrize("family", ["linear", "lstm"])
+def test_epochs_that_are_asked_for_are_those_that_are_trained(file: Path, family: str) -> None:
+    recipe = trained(file, f"model={{family: {family}}}")
+    assert (recipe.epochs, recipe.min_steps) == (8, 600)
+    asked = trained(file, f"model={{family: {family}}}", "training.epochs=1")
+    assert (asked.epochs, asked.min_steps, asked.learning_rate) == (1, 0, recipe.learning_rate)
+    both = trained(file, f"model={{family: {family}}}", "training={epochs: 1, min_steps: 9}")
+    assert (both.epochs, both.min_steps) == (1, 9)
+
+
+def test_another_optimizer_does_not_inherit_the_rate_of_the_recipe_s(file: Path) -> None:
+    adam = trained(file, "model={family: linear}", "training={optimizer: adam, warmup_steps: 5}")
+    assert (adam.optimizer, adam.learning_rate, adam.learning_rate_schedule) == ("adam", 0.001, "constant")
+    assert (adam.momentum, adam.warmup_steps, adam.epochs, adam.min_steps) == (0.0, 5, 8, 600)
+    same = trained(file, "model={family: linear}", "training.optimizer=sgd")
+    assert (same.learning_rate, same.learning_rate_schedule, same.momentum) == (4.0, "linear", 0.9)
+
+
+def test_momentum_is_held_against_the_optimizer_of_the_recipe(file: Path) -> None:
+    assert trained(file, "model={family: linear}", "training.momentum=0.5").momentum == 0.5
+    with pytest.raises(ConfigError) as caught:
+        trained(file, "model={family: lstm}", "training.momentum=0.5")
+    assert str(caught.value) == (
+        "--set training.momentum=0.5: `training.momentum` is for the optimizers sgd and rmsprop; this training's is"
+        " adam. Leave it out, or give such an `optimizer`. Received: momentum=0.5"
+    )
+
+
+def test_a_recipe_that_fails_is_the_family_s_mistake(file: Path) -> None:
+    wrong = OWN_FAMILY.replace('return {"epochs": 7', 'return {"epochs": 7 / 0')
+    (file.parent / "assembly_own_family.py").write_text(wrong, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"the recipe of assembly_own_family:Own fails: ZeroDivisionError: division"):
+        pipeline_from_file(file)
+
+
 def test_a_wrong_recipe_is_the_family_s_mistake(file: Path) -> None:
     wrong = OWN_FAMILY.replace('"epochs"', '"epoch"')
     (file.parent / "assembly_own_family.py").write_text(wrong, encoding="utf-8")

@@ -91,6 +91,11 @@ def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
             "`training.monitor` must be a number that regression has, such as val_loss. Received: val_accuracy",
         ),
         (
+            {"training": {"optimizer": "lamb", "momentum": 0.9}},
+            "`training.momentum` is for the optimizers sgd and rmsprop; this training's is lamb. Leave it out, or give"
+            " such an `optimizer`. Received: momentum=0.9",
+        ),
+        (
             {"schema": "gone.pbtxt"},
             "`schema` must be a file, a curated schema.pbtxt; leave it out to have one inferred. Received: gone.pbtxt",
         ),

@@ -56,6 +56,26 @@ def test_momentum_goes_where_it_is_known(name, build_network):
     assert make_optimizer(TrainingConfig(optimizer=name, momentum=0.9), build_network(), 10).momentum == 0.9
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "adagrad", "lamb", "lion", "nadam"])
+def test_momentum_goes_nowhere_else(name, build_network):
+    """Not to an optimizer that the file puts in the place of the recipe's."""
+    plain = make_optimizer(TrainingConfig(optimizer=name), build_network(), 10).get_config()
+    given = make_optimizer(TrainingConfig(optimizer=name, momentum=0.9), build_network(), 10).get_config()
+
+    assert {**given, "name": plain["name"]} == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [("adamw", None, 0.004), ("adamw", 0.0, 0.0), ("adamw", 0.1, 0.1), ("adam", None, None), ("adam", 0.1, 0.1)],
+)
+def test_adamw_decays_unless_told_not_to(name, given, expected, build_network):
+    optimizer = make_optimizer(TrainingConfig(optimizer=name, weight_decay=given), build_network(), 10)
+
+    assert type(optimizer).__name__.lower() == name
+    assert optimizer.weight_decay == expected
+
+
 def test_decay_leaves_biases_embeddings_and_norms_alone():
     tokens = keras.Input((None,), dtype="int64")
     hidden = keras.layers.LayerNormalization()(keras.layers.Embedding(10, 4)(tokens))
