@@ -62,6 +62,8 @@ def explain(error: BaseException, *, node: str, inputs: Mapping[str, Path], work
             1,
         )
     kind, text = type(error).__name__, _WHILE_RUNNING.sub("", str(error)).strip()
+    if isinstance(error, SystemExit):
+        text = f"the code of this step called exit({text})"
     text = text if len(text) <= _LONGEST else text[:_LONGEST].rstrip() + " ..."
     lines = [
         f"{node} failed: {kind}: {text}" if text else f"{node} failed: {kind}",

@@ -119,7 +119,7 @@ class _LocalRun:
             started = time.monotonic()
             try:
                 refused = self._take(component, started)
-            except Exception as caught:
+            except (Exception, SystemExit) as caught:  # a library's way out must not end the run in silence
                 status, error, exit_code = "failed", caught, self._failed(component, caught, started)
             except Canceled as caught:
                 status, error, exit_code = "canceled", caught, caught.exit_code
@@ -186,7 +186,7 @@ class _LocalRun:
                     f"{component.name}: {rule.rule}: expected {rule.expected}, found {rule.found}"
                 )
 
-    def _failed(self, component: Component, error: Exception, started: float) -> int:
+    def _failed(self, component: Component, error: Exception | SystemExit, started: float) -> int:
         """Says what failed, to the terminal and, with the traceback, to the log; returns the exit code."""
         log = self.run.workspace.log(self.run.id)
         _log.error("%s failed", component.name, exc_info=error)

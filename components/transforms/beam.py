@@ -7,10 +7,10 @@ from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from components.component import Progress
+from components.transforms.beam_options import beam_options
 from schemas.config import BeamConfig
 
 _LOOK_SECONDS = 0.5
@@ -27,9 +27,11 @@ def beam_pipeline(config: BeamConfig) -> beam.Pipeline:
     """A pipeline to use in a `with` statement.
 
     `direct` is Beam's in-process runner, by its own name: the plain DirectRunner first tries to download Prism.
-    Beam's own check of type hints is off: mypy has read them, and Beam does not know abstract generic classes.
+
+    Raises:
+        ConfigError: Beam does not take one of the options.
     """
-    options = PipelineOptions(flags=list(config.options), pipeline_type_check=False)
+    options = beam_options(config)
     runner = FnApiRunner() if config.runner == "direct" else _RUNNERS[config.runner]
     return beam.Pipeline(runner=runner, options=options)
 

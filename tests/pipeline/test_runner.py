@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.lineage.store import Lineage
-from pipeline.result import RunResult
+from pipeline.result import RunFailed, RunResult
 from pipeline.runner import run_pipeline
 from pipeline.workspace import WorkspaceBusy
 from schemas.errors import ConfigError
@@ -188,6 +188,20 @@ def test_an_unexpected_exception_is_told_without_a_traceback(
     assert "Traceback (most recent call last)" in result.log.read_text()
     assert executions(project, result.run_id) == {"ToyGen": "complete", "Failing": "failed"}
     assert not list((project / ".trainworks" / "artifacts" / "p" / "Failing").rglob("*"))
+    assert leftovers(project) == []
+
+
+def test_a_step_that_ends_the_process_has_failed(
+    toys: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gen = toys.ToyGen(source="rows.txt")
+    failing = toys.Failing(kind="exit", examples=gen.examples)
+    result = run_pipeline(toys.Pipeline("p", [gen, failing], base=project))
+    assert (result.status, result.exit_code, statuses(result)) == ("failed", 1, ["executed", "failed"])
+    assert "error: Failing failed: SystemExit: the code of this step called exit(2)" in capsys.readouterr().err
+    assert executions(project, result.run_id) == {"ToyGen": "complete", "Failing": "failed"}
+    with pytest.raises(RunFailed, match=r"called exit\(2\)"):
+        toys.Pipeline("p", [gen, failing], base=project).run()
     assert leftovers(project) == []
 
 

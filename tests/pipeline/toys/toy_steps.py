@@ -4,6 +4,7 @@ rows.txt -> ToyGen -> ToySchema -> ToyValidator (gate) -> ToyTrainer -> ToyEvalu
 """
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -190,6 +191,8 @@ class Failing(Component):
             raise ValueError("shapes (3,) and (4,) do not fit")
         if self.kind == "own":
             raise DataError("`label` must be there. Received: nothing")
+        if self.kind == "exit":
+            sys.exit(2)
         raise OSError(28, "No space left on device")
 
 
