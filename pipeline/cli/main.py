@@ -60,6 +60,27 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("canceled", err=True)
             ctx.exit(128 + signal.SIGINT)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click's own, and a reader such as `head` that has seen enough
+        except Exception as error:
+            click.echo(f"error: {_unexpected(error)}", err=True)
+            ctx.exit(1)
+
+
+def _unexpected(error: Exception) -> str:
+    """One line about an exception that nobody foresaw; the traceback goes to a file."""
+    import tempfile
+    import traceback
+
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="trainworks-", suffix=".log", delete=False
+        ) as log:
+            log.writelines(traceback.format_exception(error))
+    except OSError:
+        return f"unexpectedly, {what} (and there is no room for a log file with the traceback)"
+    return f"unexpectedly, {what} (the traceback: {log.name})"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

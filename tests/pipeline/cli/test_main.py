@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -46,3 +48,40 @@ def test_an_error_of_ours_is_one_message_and_its_exit_code() -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("error: `--workspace` must be a folder in which a pipeline has run.")
     assert result.stdout == ""
+
+
+def test_an_exception_that_nobody_foresaw_is_one_line_and_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = """\
+from pydantic import field_validator
+from models.family import Family, Hyperparameters
+
+class Settings(Hyperparameters):
+    units: int = 8
+
+    @field_validator("units")
+    @classmethod
+    def check(cls, units): return {}["units"]
+
+class Own(Family):
+    Config = Settings
+    def analyzers(self): return []
+    def preprocess(self, facts): raise NotImplementedError
+    def network(self, facts, outputs): raise NotImplementedError
+"""
+    (tmp_path / "unforeseen_family.py").write_text(own, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "name: p\ndata: {format: csv, splits: {train: a.csv}, features: {text: a}, label: b}\n"
+        "model: {family: 'unforeseen_family:Own', units: 3}\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(trainworks, ["run", str(file)])
+    (log,) = tmp_path.glob("trainworks-*.log")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"error: unexpectedly, KeyError: 'units' (the traceback: {log})\n"
+    assert log.read_text().startswith("Traceback (most recent call last):\n")
+    assert log.read_text().endswith("KeyError: 'units'\n")
