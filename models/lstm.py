@@ -47,7 +47,7 @@ class LstmHyperparameters(Hyperparameters):
     embedding_dropout: float = Field(default=0.3, ge=0, lt=1)
     """Share of embedding channels that training drops for a whole text."""
 
-    dropout: float = Field(default=0.4, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of the pooled vector that training drops."""
 
 
@@ -63,16 +63,17 @@ class Lstm(Family):
 
     @classmethod
     def recipe(cls, task: Task) -> Mapping[str, Any]:
-        """Eight epochs of Adam with warm-up and linear decay."""
+        """Eight epochs of Adam with warm-up, linear decay and averaged weights."""
         return {
             "epochs": 8,
             "min_steps": 600,
             "batch_size": 64,
             "optimizer": "adam",
-            "learning_rate": 2e-3,
+            "learning_rate": 3e-3,
             "learning_rate_schedule": "linear",
             "warmup_steps": 0.1,
             "clip_norm": 1.0,
+            "average_weights": 0.99,
         }
 
     def analyzers(self) -> Sequence[Analyzer[Any]]:
