@@ -17,6 +17,7 @@ TRAINING = {
     "learning_rate_schedule": "constant",
     "warmup_steps": 0,
     "clip_norm": None,
+    "average_weights": None,
     "seed": 1,
 }
 """The training of `plain_keras.py`; what the family's recipe would add is taken back."""
