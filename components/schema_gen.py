@@ -7,8 +7,10 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.component import Component, Context, Input, Output
 from components.validation.inference import infer_schema
-from schemas.artifacts import ExampleStatistics, Schema
-from schemas.config import Task
+from components.validation.material import inspection_of
+from components.validation.rules import judge
+from schemas.artifacts import Examples, ExampleStatistics, Schema
+from schemas.config import Task, ValidationConfig
 from schemas.errors import DataError
 from schemas.features import check_label, parse_schema, read_schema_file, schema_text, write_atomically
 from schemas.statistics import SplitView, load_statistics
@@ -18,12 +20,15 @@ class SchemaGen(Component):
     """A curated schema as it is, or one that is inferred once and frozen.
 
     An inferred schema is written to `frozen`, where a person reviews and edits it; from then on that file is what
-    counts. Delete it to have the schema inferred anew.
+    counts. Delete it to have the schema inferred anew. Data that ExampleValidator is going to refuse by `rules` is not
+    frozen: it must not become the measure of its own correction.
     """
 
     libraries = ("tensorflow-metadata",)
 
     statistics: Input[ExampleStatistics]
+    examples: Input[Examples] | None
+    """What the statistics are of. Unless given, nothing but the number of classes is judged before a schema is frozen."""
     schema: Output[Schema]
 
     label: str
@@ -36,6 +41,9 @@ class SchemaGen(Component):
 
     frozen: str | None = None
     """Where an inferred schema is kept, relative to the pipeline file."""
+
+    rules: ValidationConfig = ValidationConfig()
+    """ExampleValidator's."""
 
     def external_inputs(self, base: Path) -> Sequence[Path]:
         return [base / path for path in (self.curated, self.frozen) if path]
@@ -76,15 +84,27 @@ class SchemaGen(Component):
             raise DataError("A schema is inferred from the split `train`, which has no examples.")
         schema = infer_schema(splits, self.label, self.task)
         content = schema_text(schema).encode("utf-8")
-        if self.frozen and self._worth_freezing(schema):
-            write_atomically(content, context.base / self.frozen)
-            context.logger.info("The schema was inferred and frozen as %s: review it.", context.base / self.frozen)
+        if self.frozen:
+            self._freeze(context.base / self.frozen, schema, content, context)
         return content
 
-    def _worth_freezing(self, schema: schema_pb2.Schema) -> bool:
-        """Data that ExampleValidator is bound to refuse must not become the measure of its own correction."""
+    def _freeze(self, path: Path, schema: schema_pb2.Schema, content: bytes, context: Context) -> None:
+        broken = self._broken_rules(schema)
+        if broken:
+            context.logger.info("The schema was not frozen, since the data breaks %s.", ", ".join(broken))
+        else:
+            write_atomically(content, path)
+            context.logger.info("The schema was inferred and frozen as %s: review it.", path)
+
+    def _broken_rules(self, schema: schema_pb2.Schema) -> list[str]:
+        """Rules for which ExampleValidator, which comes next, will refuse this data."""
         label = next(feature for feature in schema.feature if feature.name == self.label)
-        return self.task == "regression" or len(label.string_domain.value) > 1
+        if self.task == "classification" and len(label.string_domain.value) < 2:
+            return ["single_class"]
+        if self.examples is None:
+            return []
+        judgement = judge(inspection_of(self.examples, self.statistics, schema, self.label), self.rules)
+        return list(dict.fromkeys(failure.rule for failure in judgement.failures if failure.severity == "error"))
 
     def _splits(self) -> dict[str, SplitView]:
         return {name: load_statistics(self.statistics.split_path(name)) for name in self.statistics.splits()}

@@ -116,10 +116,12 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
     statistics_gen = StatisticsGen(examples=examples, label=label, text=tuple(dict.fromkeys(features.values())))
     schema_gen = SchemaGen(
         statistics=statistics_gen.statistics,
+        examples=examples,
         label=label,
         task=task,
         curated=config.schema_,
         frozen=None if config.schema_ else config.frozen_schema,
+        rules=config.validation,
     )
     schema = schema_gen.schema
     validator = ExampleValidator(

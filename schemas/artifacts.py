@@ -118,7 +118,7 @@ class Model(Artifact):
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
     def columns(self) -> dict[str, str] | None:
-        """The raw columns that the model reads, name to type (`BYTES`, `INT` or `FLOAT`); None where nobody noted it."""
+        """Raw columns that the model reads, name to type (`BYTES`, `INT` or `FLOAT`); None where that was not noted."""
         noted = self.properties.get("columns")
         return None if noted is None else dict(json.loads(str(noted)))
 

@@ -290,6 +290,9 @@ class ValidationConfig(Section):
     single_class: RuleConfig = RuleConfig(severity="error")
     """The training split must hold at least two labels."""
 
+    missing_class: RuleConfig = RuleConfig(severity="warning")
+    """Every class of the schema must have an example in the training split."""
+
     unknown_label: RuleConfig = RuleConfig(severity="error", at_most=0.0)
     """Share of labels outside the schema's domain."""
 

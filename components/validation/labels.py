@@ -22,6 +22,21 @@ def single_class(inspection: Inspection) -> Rule:
     return Rule("single_class", expected, (check,), "A model needs examples of at least two classes")
 
 
+def missing_class(inspection: Inspection) -> Rule:
+    """Every class of the schema can be learned."""
+    expected = "every class of the schema has examples in `train`"
+    if not inspection.classification:
+        return Rule("missing_class", expected, skipped=_ONLY_CLASSES)
+    classes, values = inspection.classes, _labels(inspection, TRAIN)
+    missing = [name for name in classes if name not in values]
+    named = ", ".join(f"`{name}`" for name in missing[:_SHOWN])
+    more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+    found = f"{of(len(missing), len(classes), 'classes')} without an example: {named}{more}"
+    check = Check(TRAIN, float(bool(missing)), found, inspection.label)
+    advice = "No model learns what it never sees: add examples, or take the class out of the schema"
+    return Rule("missing_class", expected, (check,), advice)
+
+
 def unknown_label(inspection: Inspection) -> Rule:
     """No label outside the schema's domain."""
     expected = f"labels outside the schema's {len(inspection.classes):,} classes: {{limit}}"

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from components.validation.defects import defects
 from components.validation.domains import missing_feature, out_of_domain, wrong_type
 from components.validation.inspection import Inspection, Judgement, Rule
-from components.validation.labels import label_shift, single_class, unknown_label
+from components.validation.labels import label_shift, missing_class, single_class, unknown_label
 from components.validation.texts import conflicting_labels, duplicates, empty_text, leakage, near_duplicates
 from schemas.config import ValidationConfig
 
 _RULES = (
     single_class,
+    missing_class,
     unknown_label,
     missing_feature,
     wrong_type,

@@ -76,10 +76,11 @@ class DataSteps:
         return load_statistics(statistics.split_path("train"))
 
     def schema(self, statistics: ExampleStatistics, **parameters: Any) -> Schema:
+        inputs = {"statistics": statistics, "examples": parameters.pop("examples", None)}
         step = SchemaGen(
             statistics=_promise(ExampleStatistics), **{"label": "label", "task": "classification", **parameters}
         )
-        return self._run(step, {"statistics": statistics}, Schema(self.folder()), "schema")
+        return self._run(step, inputs, Schema(self.folder()), "schema")
 
     def anomalies(
         self, examples: Examples, statistics: ExampleStatistics, schema: Schema, **parameters: Any
@@ -112,7 +113,7 @@ class DataSteps:
             verdicts.setdefault(verdict.rule, []).append(verdict)
         return verdicts
 
-    def _run(self, step: Component, inputs: Mapping[str, Artifact], output: Any, name: str) -> Any:
+    def _run(self, step: Component, inputs: Mapping[str, Artifact | None], output: Any, name: str) -> Any:
         step.bind(inputs, {name: output}).run(self.context)
         return output
 

@@ -39,8 +39,8 @@ def test_clean_data_passes_every_rule(steps: Any) -> None:
     assert failing(verdicts) == []
     assert {verdict.verdict for found in verdicts.values() for verdict in found} == {"passed"}
     assert list(verdicts) == [
-        "invalid_utf8", "nul_byte", "ragged_row", "malformed_row", "missing_label", "single_class", "unknown_label",
-        "missing_feature", "wrong_type", "out_of_domain", "empty_text", "duplicates", "near_duplicates",
+        "invalid_utf8", "nul_byte", "ragged_row", "malformed_row", "missing_label", "single_class", "missing_class",
+        "unknown_label", "missing_feature", "wrong_type", "out_of_domain", "empty_text", "duplicates", "near_duplicates",
         "conflicting_labels", "leakage", "label_shift",
     ]  # fmt: skip
     (single,) = verdicts["single_class"]
@@ -70,6 +70,19 @@ def test_a_limit_lets_defects_pass(steps: Any) -> None:
 def test_one_class_only(steps: Any) -> None:
     found = only(steps.judged(steps.examples({"train": news(20, 1, "a")})), "single_class")
     assert found.found.startswith("train: 1 label: `a`. A model needs examples of at least two classes")
+
+
+def test_a_class_without_training_examples_is_told(steps: Any) -> None:
+    domain = "".join(f'value: "{name}" ' for name in "abcdefgh")
+    schema = f'feature {{ name: "label" type: BYTES string_domain {{ {domain} }} }}'
+    examples = steps.examples({"train": news(60, 1), "test": news(40, 2, "abc")})
+    verdicts = steps.judged(examples, {"label_shift": {"severity": "off"}}, schema=schema)
+    found = only(verdicts, "missing_class")
+    assert found.found.startswith(
+        "train: 6 of 8 classes (75 %) without an example: `c`, `d`, `e`, `f`, `g` and 1 more. No model learns"
+    )
+    assert found.severity == "warning"
+    assert failing(verdicts) == ["missing_class"]
 
 
 def test_unknown_labels_are_named_with_their_rows(steps: Any) -> None:
@@ -200,7 +213,9 @@ def test_rules_that_cannot_apply_say_so(steps: Any) -> None:
     rows = [{"text": row["text"], "label": float(place)} for place, row in enumerate(news(40, 1))]
     verdicts = steps.judged(steps.examples({"train": rows}, {"text": "BYTES", "label": "FLOAT"}))
     skipped = {rule: found[0].expected for rule, found in verdicts.items() if found[0].verdict == "skipped"}
-    assert sorted(skipped) == ["conflicting_labels", "label_shift", "leakage", "single_class", "unknown_label"]
+    assert sorted(skipped) == [
+        "conflicting_labels", "label_shift", "leakage", "missing_class", "single_class", "unknown_label",
+    ]  # fmt: skip
     assert skipped["leakage"].endswith("skipped: there is no split but `train`")
     assert skipped["single_class"].endswith("skipped: only a classification has classes")
 

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from schemas.artifacts import Schema
 from schemas.errors import ConfigError, DataError
 from schemas.features import classes, columns, find_feature, is_text, load_schema
+from schemas.ingestion import Defect
 
 COLUMNS = {"text": "BYTES", "label": "BYTES", "kind": "BYTES", "who": "BYTES", "n": "INT", "x": "FLOAT"}
 
@@ -81,6 +82,25 @@ def test_the_first_schema_is_frozen_and_used_from_then_on(steps: Any, statistics
 def test_data_with_one_class_does_not_become_the_measure(steps: Any) -> None:
     measured = steps.statistics(steps.examples({"train": rows("a")}, COLUMNS))
     steps.schema(measured, frozen="r8.pbtxt")
+    assert not (steps.context.base / "r8.pbtxt").exists()
+
+
+def test_data_that_is_refused_is_not_frozen(steps: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    texts = [{"text": "the same story", "label": label} for label in "ab" * 30]
+    examples = steps.examples({"train": texts, "eval": texts[:20]})
+    measured, frozen = steps.statistics(examples), steps.context.base / "news.pbtxt"
+    refused = steps.schema(measured, examples=examples, frozen="news.pbtxt")
+    assert not frozen.exists()
+    assert "The schema was not frozen, since the data breaks leakage." in caplog.text
+    accepted = steps.schema(measured, examples=examples, frozen="news.pbtxt", rules={"leakage": {"at_most": 1.0}})
+    assert frozen.read_bytes() == accepted.path.read_bytes() == refused.path.read_bytes()
+
+
+def test_a_defect_of_the_files_keeps_the_schema_from_freezing(steps: Any) -> None:
+    defect = Defect(kind="malformed_row", split="train", count=3, rows=("a.csv:7",), dropped=True)
+    examples = steps.examples({"train": rows()}, COLUMNS, defects=[defect])
+    steps.schema(steps.statistics(examples), examples=examples, frozen="r8.pbtxt")
     assert not (steps.context.base / "r8.pbtxt").exists()
 
 

@@ -71,7 +71,7 @@ def test_the_wires_are_those_of_the_design(file: Path) -> None:
     assert {component.name: wires(component) for component in pipeline.components} == {
         "ExampleGen": {},
         "StatisticsGen": {"examples": "ExampleGen.examples"},
-        "SchemaGen": {"statistics": "StatisticsGen.statistics"},
+        "SchemaGen": {"statistics": "StatisticsGen.statistics", "examples": "ExampleGen.examples"},
         "ExampleValidator": {
             "examples": "ExampleGen.examples",
             "statistics": "StatisticsGen.statistics",
