@@ -13,6 +13,7 @@ from schemas.artifacts import Examples, ExampleStatistics, Schema
 from schemas.config import Task, ValidationConfig
 from schemas.errors import DataError
 from schemas.features import check_label, parse_schema, read_schema_file, schema_text, write_atomically
+from schemas.ingestion import MOST_LABELS
 from schemas.statistics import SplitView, load_statistics
 
 
@@ -28,7 +29,7 @@ class SchemaGen(Component):
 
     statistics: Input[ExampleStatistics]
     examples: Input[Examples] | None
-    """What the statistics are of. Unless given, nothing but the number of classes is judged before a schema is frozen."""
+    """What the statistics are of. Unless given, only the number of classes is judged before a schema is frozen."""
     schema: Output[Schema]
 
     label: str
@@ -52,11 +53,27 @@ class SchemaGen(Component):
         return [base / self.frozen] if self.frozen else []
 
     def run(self, context: Context) -> None:
-        """Raises a ConfigError when a schema file cannot be read, is none, or lacks the label."""
+        """Writes the schema.
+
+        Raises:
+            ConfigError: a schema file cannot be read, is none, or lacks the label.
+            DataError: there are no training examples to infer from, or too many different labels.
+        """
+        self._check_number_of_labels()
         kept = next((path for path in self._kept(context.base) if path), None)
         content = self._keep(kept, context) if kept else self._infer(context)
         self.schema.uri.mkdir(parents=True, exist_ok=True)
         self.schema.path.write_bytes(content)
+
+    def _check_number_of_labels(self) -> None:
+        """Statistics list so many labels and no more: beyond that, rows would vanish from training unseen."""
+        for split in self._splits().values() if self.task == "classification" else ():
+            label = split.features.get(self.label)
+            if label is not None and not label.all_values_known:
+                raise DataError(
+                    f"A classification must have at most {MOST_LABELS:,} different labels. Received: {label.distinct:,}"
+                    f" in `{self.label}` of split `{split.name}`. Is that the label? Numbers want `task: regression`."
+                )
 
     def _kept(self, base: Path) -> tuple[Path | None, Path | None]:
         frozen = base / self.frozen if self.frozen else None

@@ -4,7 +4,7 @@
 of the pipeline file; every later reader takes the columns' types from it.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,12 @@ SOURCE = "_source"
 """Name of the feature that holds an example's origin, `file:line` (a path relative to the pipeline file)."""
 
 DefectKind = Literal["invalid_utf8", "ragged_row", "nul_byte", "missing_label", "malformed_row", "wrong_type"]
+
+LONGEST_LABEL: Final = 256
+"""Bytes of a classification label; what is longer is a text in the wrong column."""
+
+MOST_LABELS: Final = 100_000
+"""Different labels of a classification."""
 
 
 class Defect(BaseModel):

@@ -3,7 +3,8 @@
 - A text column holds text. Invalid UTF-8 becomes U+FFFD (`invalid_utf8`); a number, list or object becomes its JSON
   text (`wrong_type`); a NUL stays (`nul_byte`). No value at all: the example lacks the feature.
 - A classification label is text as well, without the white space around it, which never tells two classes apart. None,
-  or nothing but white space, is `missing_label`; a line break inside, or a list or object, is `malformed_row`.
+  or nothing but white space, is `missing_label`; a line break inside, more than 256 bytes, or a list or object, is
+  `malformed_row`.
 - A regression label is a finite float32, or the text of one; anything else is `malformed_row`.
 - A kept column has the type its source declares. A value that does not fit is left out of the example (`wrong_type`).
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from components.transforms.wire import FeatureEncoder, example
-from schemas.ingestion import SOURCE, DefectKind, FeatureType
+from schemas.ingestion import LONGEST_LABEL, SOURCE, DefectKind, FeatureType
 
 Value = bytes | int | float | None
 Convert = Callable[[object, set[DefectKind]], Value]
@@ -182,7 +183,7 @@ class _TextLabel:
         label = (text(value, found) or b"").decode().strip()
         if not label:
             found.add("missing_label")
-        elif _LINE_BREAK.search(label):
+        elif _LINE_BREAK.search(label) or len(label.encode()) > LONGEST_LABEL:
             found.add("malformed_row")
         return label.encode()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.validation.inspection import Check, Inspection, Reason, Rule, known, of, ratio
-from schemas.ingestion import Defect, DefectKind
+from schemas.ingestion import LONGEST_LABEL, Defect, DefectKind
 
 _RULES: dict[DefectKind, tuple[str, str, str]] = {
     "invalid_utf8": (
@@ -17,7 +17,11 @@ _RULES: dict[DefectKind, tuple[str, str, str]] = {
         "left out",
         "Quote the fields that hold the delimiter or a line end",
     ),
-    "malformed_row": ("rows that cannot be parsed", "left out", "Correct these rows"),
+    "malformed_row": (
+        "rows that cannot be parsed, or whose label is none",
+        "left out",
+        f"Correct these rows: a class is one line of at most {LONGEST_LABEL} bytes, a label of a regression a number",
+    ),
     "missing_label": ("rows without a label", "left out", "Label these rows, or remove them"),
 }
 

@@ -40,8 +40,8 @@ def test_clean_data_passes_every_rule(steps: Any) -> None:
     assert {verdict.verdict for found in verdicts.values() for verdict in found} == {"passed"}
     assert list(verdicts) == [
         "invalid_utf8", "nul_byte", "ragged_row", "malformed_row", "missing_label", "single_class", "missing_class",
-        "unknown_label", "missing_feature", "wrong_type", "out_of_domain", "empty_text", "duplicates", "near_duplicates",
-        "conflicting_labels", "leakage", "label_shift",
+        "unknown_label", "missing_feature", "wrong_type", "out_of_domain", "empty_text", "duplicates",
+        "near_duplicates", "conflicting_labels", "leakage", "label_shift",
     ]  # fmt: skip
     (single,) = verdicts["single_class"]
     assert single.found == "train: 2 labels: `a`, `b`"

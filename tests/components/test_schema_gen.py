@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from schemas.artifacts import Schema
 from schemas.errors import ConfigError, DataError
@@ -159,6 +159,23 @@ def test_no_training_examples_no_schema(steps: Any) -> None:
     measured = steps.statistics(steps.examples({"train": [], "test": rows()}, COLUMNS))
     with pytest.raises(DataError, match="has no examples"):
         steps.schema(measured)
+
+
+def test_more_labels_than_statistics_list_are_refused(steps: Any, statistics: Any) -> None:
+    path = statistics.split_path("test") / "FeatureStats.pb"
+    message = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+    (label,) = (feature for feature in message.datasets[0].features if feature.path.step[0] == "label")
+    label.string_stats.unique = 100_001
+    path.write_bytes(message.SerializeToString())
+    with pytest.raises(DataError, match=r"at most 100,000 different labels.* 100,001 in `label` of split `test`"):
+        steps.schema(statistics)
+
+
+def test_a_label_that_example_gen_lets_pass_is_a_class_as_it_is(steps: Any) -> None:
+    longest = "é" * 128
+    splits = {"train": [{"text": f"t {i}", "label": longest if i % 2 else "b"} for i in range(20)]}
+    schema = load_schema(steps.schema(steps.statistics(steps.examples(splits))).path)
+    assert classes(schema, "label") == ("b", longest)
 
 
 def test_files_outside_the_pipeline_are_named_whether_they_exist_or_not(steps: Any) -> None:

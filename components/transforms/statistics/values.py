@@ -12,13 +12,15 @@ from typing import Final
 
 import tensorflow as tf
 
-LONGEST: Final = 256
-"""Bytes of a value that are kept; a longer one is cut and told apart by a hash of the whole."""
+from schemas.ingestion import LONGEST_LABEL, MOST_LABELS
+
+LONGEST: Final = LONGEST_LABEL
+"""Bytes of a value that are kept, so never less than a label; a longer one is cut and told apart by a hash."""
 
 TOP: Final = 1000
 """Most frequent values that are kept of a feature."""
 
-TOP_LABELS: Final = 100_000
+TOP_LABELS: Final = MOST_LABELS
 """The same of the label, whose values are the classes."""
 
 

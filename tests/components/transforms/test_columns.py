@@ -45,6 +45,8 @@ NUMBER = Column("label", "FLOAT", "label")
         (LABEL, " earn\n", b"earn", set()),
         (LABEL, b"\xe3\x80\x80", "left out", {"missing_label"}),  # an ideographic space
         (LABEL, "a\u2028b", "left out", {"malformed_row"}),
+        (LABEL, "é" * 128, ("é" * 128).encode(), set()),
+        (LABEL, "é" * 128 + "e", "left out", {"malformed_row"}),
         (LABEL, True, b"true", set()),
         (LABEL, 3, b"3", set()),
         (LABEL, {"a": 1}, "left out", {"malformed_row"}),
