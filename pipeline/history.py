@@ -22,6 +22,7 @@ FILE: Final = "file "
 _FILES, _INGREDIENTS = "external_inputs", "ingredients"
 """Names in lineage."""
 _RUNS_BACK: Final = 100
+"""Runs of the pipeline that are looked at."""
 _MOST_FILES: Final = 10_000
 _NAMED: Final = 2
 """Changes that are named before `...`."""
@@ -96,8 +97,8 @@ class History:
 
     @cached_property
     def _runs(self) -> list[str]:
-        runs = self._lineage.runs(_RUNS_BACK)
-        return [run.run_id for run in runs if run.pipeline == self._pipeline and run.run_id != self._run_id]
+        runs = self._lineage.runs(_RUNS_BACK, pipeline=self._pipeline)
+        return [run.run_id for run in runs if run.run_id != self._run_id]
 
     def _finished(self, run_id: str) -> dict[str, StoredExecution]:
         if run_id not in self._read:

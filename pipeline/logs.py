@@ -1,8 +1,8 @@
 """Who may speak where: the terminal is for people, the run's log file for everything else.
 
-TensorFlow, absl and Beam write through Python's logging, through `sys.stderr`, and from C++ straight to file descriptor 2.
-While a run goes on, all three end in its log file, and so does what a step prints; only the stream that `captured`
-yields still leads to the terminal.
+TensorFlow, absl and Beam write through Python's logging, through `sys.stderr`, and from C++ straight to file
+descriptor 2. While a run goes on, all three end in its log file, and so does what a step prints; only the stream that
+`captured` yields still leads to the terminal.
 """
 
 import contextlib
@@ -101,7 +101,7 @@ def _redirected(descriptor: int, target: int) -> Iterator[None]:
 
 @contextmanager
 def _logging_to(handler: logging.Handler) -> Iterator[None]:
-    """Root logging at level INFO to a handler. A log file on a full disk must not make more noise: errors are dropped."""
+    """Root logging at level INFO to a handler, whose own errors are dropped: a full disk is told already."""
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     level, raising = root.level, logging.raiseExceptions

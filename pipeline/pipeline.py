@@ -86,6 +86,7 @@ class Pipeline:
         self,
         workspace: Path | str | None = None,
         *,
+        lineage: str | None = None,
         start: str | None = None,
         end: str | None = None,
         use_cache: bool = True,
@@ -94,18 +95,21 @@ class Pipeline:
 
         Args:
             workspace: folder of artifacts, lineage and logs; `.trainworks` in `base` unless given.
+            lineage: URL of the lineage's database; that of the environment variable TRAINWORKS_LINEAGE, and then one in
+                the workspace, unless given.
             start: name of the first step to run; those before keep their newest results as they are.
             end: name of the last step to run.
             use_cache: False runs every step again.
 
         Raises:
-            ConfigError: a step's name is unknown, or another run holds the workspace.
+            ConfigError: a step's name is unknown, or `lineage` is not this workspace's.
+            WorkspaceBusy: another process runs this pipeline in this workspace.
             RunFailed: a step failed; the error carries the result.
             KeyboardInterrupt: Ctrl-C; everything finished stays.
         """
         from pipeline.runner import run_or_raise
 
-        return run_or_raise(self, workspace=workspace, start=start, end=end, use_cache=use_cache)
+        return run_or_raise(self, workspace=workspace, lineage=lineage, start=start, end=end, use_cache=use_cache)
 
     def _position(self, name: str, option: str) -> int:
         names = [component.name for component in self.components]

@@ -111,6 +111,22 @@ class RunResult:
         return found[-1] if found else None
 
 
+def no_run(error: Exception) -> str:
+    """The object that `--json` prints where there was no run: the keys of a run's, and `error`, what is wrong."""
+    return json.dumps(
+        {
+            "run_id": None,
+            "status": "failed",
+            "blessed": None,
+            "pushed_version": None,
+            "pushed_path": None,
+            "metrics": {},
+            "components": [],
+            "error": str(error) if isinstance(error, TrainworksError) else f"{type(error).__name__}: {error}",
+        }
+    )
+
+
 class RunFailed(TrainworksError):  # noqa: N818 - the pipeline's own words: a run succeeded, was refused, or failed
     """A run composed in Python ended with a failed step; `result` says everything."""
 

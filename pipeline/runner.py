@@ -19,7 +19,7 @@ from pipeline.failure import explain, out_of_space
 from pipeline.fingerprint import DigestCache
 from pipeline.history import History
 from pipeline.lineage.records import StoredArtifact, StoredExecution
-from pipeline.lineage.store import Lineage
+from pipeline.lineage_url import open_lineage
 from pipeline.logs import captured, warnings_shown
 from pipeline.pipeline import Pipeline, Selection
 from pipeline.progress import Terminal
@@ -38,12 +38,13 @@ def run_or_raise(
     pipeline: Pipeline,
     *,
     workspace: Path | str | None = None,
+    lineage: str | None = None,
     start: str | None = None,
     end: str | None = None,
     use_cache: bool = True,
 ) -> RunResult:
     """`Pipeline.run`: as `run_pipeline`, but what failed or was canceled is raised."""
-    result = run_pipeline(pipeline, workspace=workspace, start=start, end=end, use_cache=use_cache)
+    result = run_pipeline(pipeline, workspace=workspace, lineage=lineage, start=start, end=end, use_cache=use_cache)
     if isinstance(result.error, Canceled):
         raise KeyboardInterrupt(str(result.error)) from result.error
     if result.status == "failed":
@@ -56,6 +57,7 @@ def run_pipeline(
     pipeline: Pipeline,
     *,
     workspace: Path | str | None = None,
+    lineage: str | None = None,
     start: str | None = None,
     end: str | None = None,
     use_cache: bool = True,
@@ -65,30 +67,33 @@ def run_pipeline(
 
     Args:
         workspace: folder of artifacts, lineage and logs; `.trainworks` in the pipeline's base unless given.
+        lineage: URL of the lineage's database; see `open_lineage`.
         start: name of the first step to run; those before keep the newest results they have.
         end: name of the last step to run.
         use_cache: False runs every step again.
         file: what lineage calls the origin of the pipeline.
 
     Raises:
-        ConfigError: a step's name is unknown, or there is nothing that `start` could build on.
+        ConfigError: a step's name is unknown, there is nothing that `start` could build on, or the workspace belongs
+            to another lineage.
         WorkspaceBusy: another process runs this pipeline in this workspace.
         TrainworksError: there is no room for lineage or the log file.
     """
     selection = pipeline.select(start=start, end=end)
     place = Workspace(Path(workspace) if workspace else pipeline.base / WORKSPACE)
-    with _room(place), place.lock(pipeline.name), closing(Lineage(place.database)) as lineage:
-        lineage.abandon_running(pipeline.name, alone=True)
-        place.sweep(pipeline.name, lambda folder: lineage.artifact(folder) is not None)
+    with _room(place), place.lock(pipeline.name), closing(open_lineage(place, lineage)) as store:
+        # Under another workspace's lock, the same pipeline may be at work in a lineage that both share.
+        store.abandon_running(pipeline.name, alone=place.lineage_elsewhere is None)
+        place.sweep(pipeline.name, lambda folder: store.artifact(folder) is not None)
         run_id = new_run_id()
-        history = History(lineage, pipeline.name, run_id)
+        history = History(store, pipeline.name, run_id)
         reused = history.reusable(selection.reused)
         with Cancellation() as cancellation, captured(place.log(run_id)) as stream:
             terminal = Terminal(stream, tuple(component.name for component in pipeline.components))
             with warnings_shown(terminal.warning):
-                lineage.start_run(pipeline.name, run_id, file)
+                store.start_run(pipeline.name, run_id, file)
                 with closing(DigestCache(place.root)) as digests:
-                    run = Run(run_id, pipeline, place, lineage, digests, history, cancellation, terminal, use_cache)
+                    run = Run(run_id, pipeline, place, store, digests, history, cancellation, terminal, use_cache)
                     return _LocalRun(run, selection, reused).go()
 
 

@@ -6,7 +6,7 @@
     tensorboard/<pipeline>/<run id>/<node>                 TensorBoard logs
     logs/<run id>.log                                      libraries' messages and tracebacks
     locks/<pipeline>.lock                                  one run at a time
-    metadata.sqlite                                        lineage
+    metadata.sqlite                                        lineage; or `lineage.url`, which says where else it is
 
 A step's folder under `tmp` stands from before it runs until after its outputs are published. So when a process is
 killed, the folder names the execution whose outputs may lie unpublished among the artifacts, and the next run sweeps
@@ -25,6 +25,7 @@ from typing import Final
 
 from schemas.errors import ConfigError, TrainworksError
 
+_LINEAGE_URL: Final = "lineage.url"
 _SCRATCH_DAYS: Final = 14
 """Days after which scratch that nobody came back to is removed."""
 
@@ -55,6 +56,19 @@ class Workspace:
     @property
     def database(self) -> Path:
         return self.root / "metadata.sqlite"
+
+    @property
+    def lineage_elsewhere(self) -> str | None:
+        """Where the lineage of the artifacts is, as `remember_lineage` was told; None for the workspace's own."""
+        try:
+            return (self.root / _LINEAGE_URL).read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def remember_lineage(self, whereabouts: str) -> None:
+        """Notes that the lineage of this workspace is in another database than its own."""
+        if self.lineage_elsewhere != whereabouts:
+            (self.root / _LINEAGE_URL).write_text(f"{whereabouts}\n", encoding="utf-8")
 
     def log(self, run_id: str) -> Path:
         """The log file of a run; its folder exists."""

@@ -6,7 +6,16 @@ in `schemas/pipeline_file.py`.
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schemas.verdict import Severity
 
@@ -247,7 +256,9 @@ class EvaluationConfig(Section):
     slices: tuple[str | tuple[str, ...], ...] = ()
     """Columns to slice by; a list of columns is a cross."""
 
-    top_k: tuple[int, ...] = (3,)
+    top_k: tuple[PositiveInt, ...] = (3,)
+    """The k's of top-k accuracy."""
+
     confidence: float = Field(default=0.95, gt=0, lt=1)
     bootstrap_samples: int = Field(default=200, ge=0)
     """Poisson bootstrap replicates for metrics without a closed-form interval; 0 for none."""
@@ -345,7 +356,7 @@ class BeamConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """When the pipeline runs by itself."""
+    """When a scheduler is to run the pipeline; nothing does so by itself."""
 
     cron: str
     overlap: Literal["skip", "queue", "cancel-previous"] = "skip"

@@ -10,13 +10,19 @@ class TrainworksError(Exception):
 
 
 class ConfigError(TrainworksError):
-    """The command, the pipeline file or a file it names is wrong; nothing was run or written."""
+    """The command, the pipeline file or a file it names is wrong.
+
+    Most is found before anything runs; what only data or a library can tell, by the step that meets it first.
+    """
 
     exit_code = 2
 
 
 class DataError(TrainworksError):
-    """The data cannot be read as the pipeline file says (missing file or column, empty file, header only)."""
+    """The data cannot be read as the pipeline file says (missing file or column, empty file, header only).
+
+    The step that reads it finds this; steps before it have run.
+    """
 
     exit_code = 2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.workspace_option import json_option, stored_lineage, workspace_option
+from pipeline.cli.workspace_option import json_option, lineage_option, stored_lineage, workspace_option
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.command("lineage")
 @click.argument("artifact")
 @workspace_option
+@lineage_option
 @json_option
-def command(artifact: str, workspace: Path, as_json: bool) -> None:
+def command(artifact: str, workspace: Path, lineage: str | None, as_json: bool) -> None:
     """Show what an artifact was made from, up to the raw files, and what was made from it.
 
     ARTIFACT is the number that `trainworks show` gives, or the path of its folder or of anything in it, such as a
@@ -29,12 +30,12 @@ def command(artifact: str, workspace: Path, as_json: bool) -> None:
     """
     from pipeline.history import raw_files
 
-    with stored_lineage(workspace) as lineage:
-        found = _find(lineage, artifact)
-        producer = lineage.producer(found.id)
-        ancestors, descendants = lineage.ancestors(found.id), lineage.descendants(found.id)
-        descendants = [_as_made(lineage, relative) for relative in descendants]
-        makers = [producer, *(lineage.producer(relative.artifact.id) for relative in ancestors)]
+    with stored_lineage(workspace, lineage) as store:
+        found = _find(store, artifact)
+        producer = store.producer(found.id)
+        ancestors, descendants = store.ancestors(found.id), store.descendants(found.id)
+        descendants = [_as_made(store, relative) for relative in descendants]
+        makers = [producer, *(store.producer(relative.artifact.id) for relative in ancestors)]
     raw = sorted({path for maker in makers if maker is not None for path in raw_files(maker)})
     if as_json:
         click.echo(json.dumps(_described(found, producer, ancestors, descendants, raw)))

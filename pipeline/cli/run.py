@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.workspace_option import lineage_option
+
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -14,6 +16,7 @@ import click
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of artifacts, lineage and logs.  [default: .trainworks beside FILE]",
 )
+@lineage_option
 @click.option("--set", "overrides", metavar="K=V", multiple=True, help="Override a field, as in training.epochs=1.")
 @click.option("--from", "start", metavar="NODE", help="Start at this step; those before keep their newest results.")
 @click.option("--to", "end", metavar="NODE", help="Stop after this step.")
@@ -23,6 +26,7 @@ def command(
     *,
     file: Path,
     workspace: Path | None,
+    lineage: str | None,
     overrides: tuple[str, ...],
     start: str | None,
     end: str | None,
@@ -35,12 +39,23 @@ def command(
     no (the table says which rule), 130 after Ctrl-C.
     """
     from pipeline.assembly import pipeline_from_file
+    from pipeline.result import no_run
     from pipeline.runner import run_pipeline
 
-    pipeline = pipeline_from_file(file, overrides)
-    result = run_pipeline(
-        pipeline, workspace=workspace, start=start, end=end, use_cache=not no_cache, file=str(file.resolve())
-    )
+    try:
+        result = run_pipeline(
+            pipeline_from_file(file, overrides),
+            workspace=workspace,
+            lineage=lineage,
+            start=start,
+            end=end,
+            use_cache=not no_cache,
+            file=str(file.resolve()),
+        )
+    except Exception as error:
+        if as_json:
+            click.echo(no_run(error))
+        raise
     if as_json:
         click.echo(result.json())
     if result.status == "canceled":

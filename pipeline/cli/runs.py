@@ -6,20 +6,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.workspace_option import json_option, stored_lineage, workspace_option
+from pipeline.cli.workspace_option import json_option, lineage_option, stored_lineage, workspace_option
 
 
 @click.command("runs")
 @workspace_option
+@lineage_option
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs to list.")
 @json_option
-def command(workspace: Path, limit: int, as_json: bool) -> None:
+def command(workspace: Path, lineage: str | None, limit: int, as_json: bool) -> None:
     """List the newest runs, newest first."""
     from pipeline.cli.told import run_seconds, started_at
     from pipeline.tables import duration, write_table
 
-    with stored_lineage(workspace) as lineage:
-        runs = lineage.runs(limit)
+    with stored_lineage(workspace, lineage) as store:
+        runs = store.runs(limit)
     if as_json:
         listed = [
             {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.workspace_option import find_run, json_option, stored_lineage, workspace_option
+from pipeline.cli.workspace_option import find_run, json_option, lineage_option, stored_lineage, workspace_option
 
 if TYPE_CHECKING:
     from pipeline.lineage.records import RunSummary, StoredExecution
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 @click.command("show")
 @click.argument("run")
 @workspace_option
+@lineage_option
 @json_option
-def command(run: str, workspace: Path, as_json: bool) -> None:
+def command(run: str, workspace: Path, lineage: str | None, as_json: bool) -> None:
     """Show a run: its steps, times, outputs, metrics, verdicts and errors.
 
     RUN is a run's id, the beginning of one, or `latest`.
     """
-    with stored_lineage(workspace) as lineage:
-        summary = find_run(lineage, run)
-        executions = lineage.for_run(summary.run_id)
+    with stored_lineage(workspace, lineage) as store:
+        summary = find_run(store, run)
+        executions = store.for_run(summary.run_id)
     if as_json:
         click.echo(json.dumps(_described(summary, executions)))
     else:
@@ -41,8 +42,7 @@ def _write(run: "RunSummary", executions: "list[StoredExecution]", workspace: Pa
     click.echo(f"pipeline  {run.pipeline}  ({printable(run.file)})")
     took = "" if seconds is None else f", took {duration(seconds)}"
     click.echo(f"started   {started_at(run.started):%Y-%m-%d %H:%M:%S}{took}")
-    log = Workspace(workspace).log(run.run_id)
-    if log.is_file():
+    if workspace.is_dir() and (log := Workspace(workspace).log(run.run_id)).is_file():
         click.echo(f"log       {short(log)}")
     rows = []
     for execution in executions:

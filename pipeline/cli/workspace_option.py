@@ -23,26 +23,47 @@ workspace_option = click.option(
     show_default=True,
     help="Folder of artifacts, lineage and logs.",
 )
+lineage_option = click.option(
+    "--lineage",
+    metavar="URL",
+    envvar="TRAINWORKS_LINEAGE",
+    show_envvar=True,
+    help="Database of the lineage, such as postgresql+psycopg://user@host/name.  [default: one in the workspace]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 
 
 @contextmanager
-def stored_lineage(workspace: Path) -> "Iterator[Lineage]":
-    """The lineage of a workspace, which must have one: reading makes none.
+def stored_lineage(workspace: Path, url: str | None = None) -> "Iterator[Lineage]":
+    """The lineage of a workspace or of a URL, which must be there: reading makes none.
 
     Raises:
-        ConfigError: nothing has run in this workspace.
+        ConfigError: nothing has run in this workspace, or its lineage is elsewhere.
     """
+    from pipeline.lineage.database import is_absent, whereabouts
     from pipeline.lineage.store import Lineage
+
+    if url and is_absent(url):
+        raise ConfigError(f"`--lineage` must be a database that runs have written to. Received: {whereabouts(url)}")
+    with closing(Lineage(url or _database(workspace))) as lineage:
+        yield lineage
+
+
+def _database(workspace: Path) -> Path:
     from pipeline.workspace import Workspace
 
-    if not workspace.is_dir() or not Workspace(workspace).database.is_file():
+    place = Workspace(workspace) if workspace.is_dir() else None
+    if place and place.lineage_elsewhere:
+        raise ConfigError(
+            f"`--lineage` must be given: the lineage of {workspace} is in {place.lineage_elsewhere}. The environment"
+            " variable TRAINWORKS_LINEAGE does, too."
+        )
+    if place is None or not place.database.is_file():
         raise ConfigError(
             f"`--workspace` must be a folder in which a pipeline has run. Received: {workspace}. Stand beside the"
             " pipeline file, or say `--workspace DIR`."
         )
-    with closing(Lineage(Workspace(workspace).database)) as lineage:
-        yield lineage
+    return place.database
 
 
 def find_run(lineage: "Lineage", reference: str) -> "RunSummary":

@@ -51,6 +51,27 @@ def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine,
         raise
 
 
+def whereabouts(url_or_path: str | Path) -> str:
+    """Which database a path or URL means, without the user, the password and the driver that get there.
+
+    Raises:
+        ConfigError: it is neither a path nor the URL of a database that lineage can be in.
+    """
+    url = _url(url_or_path)
+    backend, database = url.get_backend_name(), url.database
+    if backend == "sqlite":
+        database = os.path.abspath(database or "")  # noqa: PTH100 (Path.absolute keeps `..`)
+    return URL.create(backend, host=url.host, port=url.port, database=database).render_as_string()
+
+
+def is_absent(url_or_path: str | Path) -> bool:
+    """Whether it is a SQLite database whose file is not there; a server is not asked."""
+    if isinstance(url_or_path, str) and "://" in url_or_path:
+        url = _url(url_or_path)
+        return url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
+    return not Path(url_or_path).is_file()
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads: one state of the database, whatever others write meanwhile."""
@@ -79,11 +100,11 @@ def _url(url_or_path: str | Path) -> URL:
         return URL.create("sqlite", database=str(path))
     try:
         url = make_url(url_or_path)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "The lineage database must be a path, or a URL such as `postgresql+psycopg://user@host/name`. "
-            f"Received: {url_or_path.partition('@')[2] or url_or_path}"
-        ) from error
+            f"Received: {url_or_path.partition('://')[0]}://..."  # the rest may hold a password anywhere
+        ) from None
     if url.get_backend_name() not in _BACKENDS:
         raise _unknown(url)
     return url
@@ -113,8 +134,7 @@ def _server(url: URL) -> Engine:
         raise _unknown(url) from error
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"The lineage database {url.render_as_string()} needs the Python package "
-            f"`{error.name}`: install it with pip."
+            f"A lineage database of `{url.drivername}` needs the Python package `{error.name}`: install it with pip."
         ) from error
 
 
@@ -217,7 +237,9 @@ def _explained(engine: Engine) -> Iterator[None]:
 
 def _name(engine: Engine) -> str:
     url = engine.url
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password, too
 
 
 _REASONS = {

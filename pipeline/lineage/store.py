@@ -16,6 +16,9 @@ from pipeline.lineage.types import EXECUTION_CACHE, PIPELINE, PIPELINE_RUN, Kind
 from schemas.artifacts import Artifact, Property
 from schemas.errors import ConfigError
 
+_LONGEST_ID = 18
+"""Digits of an id that every database can look up."""
+
 
 class Lineage:
     """Runs, executions and artifacts of pipelines.
@@ -149,8 +152,8 @@ class Lineage:
             executions = abandoned.abandon_running(connection, self._types, pipeline, alone=alone)
             return read_executions(connection, executions)
 
-    def runs(self, limit: int) -> list[RunSummary]:
-        """The newest runs, newest first."""
+    def runs(self, limit: int, *, pipeline: str | None = None) -> list[RunSummary]:
+        """The newest runs, of one pipeline or of all, newest first."""
         columns, said = tables.context.c, tables.context_property.c
         chosen = (
             select(columns.id)
@@ -159,6 +162,10 @@ class Lineage:
             .order_by(columns.id.desc())
             .limit(limit)
         )
+        if pipeline is not None:
+            named = tables.context_property.alias()
+            chosen = chosen.join(named, (named.c.context_id == columns.id) & (named.c.name == properties.PIPELINE))
+            chosen = chosen.where(named.c.string_value == pipeline)
         with reading(self._engine) as connection:
             return read_runs(connection, connection.scalars(chosen))
 
@@ -202,7 +209,7 @@ class Lineage:
 def _artifact_id(connection: Connection, reference: int | str | Path) -> int:
     """The id that a reference means; -1 when there is no such artifact."""
     if isinstance(reference, int) or (isinstance(reference, str) and reference.isdecimal()):
-        return int(reference)
+        return int(reference) if len(str(reference)) <= _LONGEST_ID else -1
     path = Path(absolute(reference))
     columns = tables.artifact.c
     candidates = [str(candidate) for candidate in (path, *path.parents)]

@@ -224,6 +224,17 @@ def test_a_configuration_made_in_python_is_told_by_keys_alone(tmp_path: Path) ->
         assemble(PipelineConfig.model_validate(values), tmp_path)
 
 
+def test_a_schedule_is_said_to_have_no_effect_by_itself(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline_from_file(file)
+    assert caplog.messages == []
+    file.write_text(PIPELINE + 'schedule: {cron: "0 3 * * *"}\n', encoding="utf-8")
+    pipeline_from_file(file)
+    line = PIPELINE.count("\n") + 1
+    assert caplog.messages == [
+        f"warning: {file}:{line}: `schedule` has no effect by itself: something must run it, such as cron"
+    ]
+
+
 def test_assembly_imports_neither_tensorflow_nor_beam(file: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.assembly import pipeline_from_file;"

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.consistency import add_contradictions, examples_columns
 from schemas.config import PipelineConfig
@@ -141,6 +142,12 @@ def test_a_schema_that_lacks_the_label_is_told_before_anything_runs(tmp_path: Pa
     (line,) = told(tmp_path, schema="own.pbtxt")
     assert line.startswith("`schema` is wrong: ")
     assert "topic" in line
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_top_k_counts_from_one(k: int) -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        configuration(evaluation={"top_k": [1, k]})
 
 
 def test_examples_hold_each_column_once() -> None:

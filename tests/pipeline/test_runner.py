@@ -243,6 +243,15 @@ def test_from_keeps_what_earlier_steps_made_whatever_changed(toys: ModuleType, p
     assert result["ToyTrainer"].outputs["model"].serving.joinpath("saved_model.pb").read_text() == "rows 10, epochs 9\n"
 
 
+def test_from_finds_its_run_behind_many_of_another_pipeline(toys: ModuleType, project: Path) -> None:
+    run_pipeline(toys.toy_pipeline(project))
+    with closing(Lineage(project / ".trainworks" / "metadata.sqlite")) as lineage:
+        for number in range(101):
+            lineage.start_run("other", f"other-{number}", "other.yaml")
+    result = run_pipeline(toys.toy_pipeline(project, epochs=9), start="ToyTrainer")
+    assert statuses(result) == ["cached"] * 3 + ["executed"] * 3
+
+
 def test_from_does_not_get_around_a_gate(toys: ModuleType, project: Path) -> None:
     (project / "rows.txt").write_text("bad\n")
     run_pipeline(toys.toy_pipeline(project))

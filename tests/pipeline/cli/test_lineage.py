@@ -46,3 +46,33 @@ def test_an_unknown_artifact_is_said_to_be_unknown(ran: Any, invoke: Callable[..
         result = invoke("lineage", reference)
         assert result.exit_code == 2
         assert f"Received: {reference}" in result.stderr
+
+
+def test_a_number_beyond_all_artifacts(ran: Any, invoke: Callable[..., Any]) -> None:
+    result = invoke("lineage", "99999999999999999999")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: `ARTIFACT` must be an artifact's number")
+
+
+def test_lineage_in_another_database_is_read_by_its_url(
+    toys: ModuleType, project: Path, monkeypatch: Any, invoke: Callable[..., Any], told: Callable[..., dict[str, Any]]
+) -> None:
+    url = f"sqlite:///{project}/shared.sqlite"
+    run = toys.toy_pipeline(project).run(lineage=url)
+    monkeypatch.chdir(project)
+    assert told("runs", "--lineage", url)["runs"][0]["run_id"] == run.run_id
+    assert told("lineage", "served/1", "--lineage", url)["run_id"] == run.run_id
+    asked = invoke("runs")
+    assert asked.exit_code == 2
+    assert f"`--lineage` must be given: the lineage of .trainworks is in {url}." in asked.stderr
+    monkeypatch.setenv("TRAINWORKS_LINEAGE", url)
+    assert told("show", "latest")["run_id"] == run.run_id
+    assert f"run       {run.run_id}" in invoke("show", "latest", "--workspace", project / "none").stdout
+    assert not (project / "none").exists()
+
+
+def test_reading_makes_no_database(tmp_path: Path, invoke: Callable[..., Any]) -> None:
+    result = invoke("runs", "--lineage", f"sqlite:///{tmp_path}/none.sqlite")
+    assert result.exit_code == 2
+    assert f"must be a database that runs have written to. Received: sqlite:///{tmp_path}/none.sqlite" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.lineage.database import is_absent, whereabouts
 from pipeline.lineage.store import Lineage
 from schemas.artifacts import Model
 from schemas.errors import ConfigError, TrainworksError
@@ -124,3 +125,18 @@ def test_urls_of_something_else(url: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         Lineage(url)
     assert "secret" not in str(caught.value)
+
+
+def test_whereabouts_name_no_user_password_or_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert whereabouts("postgresql+psycopg://me:secret@host:5432/name?password=secret") == "postgresql://host:5432/name"
+    monkeypatch.chdir(tmp_path)
+    for same in ("sqlite:///a.sqlite", "a.sqlite", tmp_path / "a.sqlite", f"sqlite:///{tmp_path}/b/../a.sqlite"):
+        assert whereabouts(same) == f"sqlite:///{tmp_path}/a.sqlite"
+
+
+def test_absent_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    assert is_absent(path) and is_absent(str(path)) and is_absent(f"sqlite:///{path}")
+    Lineage(path).close()
+    assert not (is_absent(path) or is_absent(str(path)) or is_absent(f"sqlite:///{path}"))
+    assert not is_absent("postgresql+psycopg://user@host/name")

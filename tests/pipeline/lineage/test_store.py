@@ -43,6 +43,7 @@ def test_relative_uris_are_stored_absolute(scribe, lineage, tmp_path, monkeypatc
     assert lineage.artifact(tmp_path / "here" / "Split-train" / "x") == stored
     assert lineage.artifact("elsewhere") is None
     assert lineage.artifact(99) is None
+    assert lineage.artifact("9" * 20) is lineage.artifact("9" * 9_999) is lineage.artifact(10**30) is None
 
 
 def test_rows_are_those_that_tfx_writes(scribe, database) -> None:
@@ -135,6 +136,14 @@ def test_a_run_has_a_beginning_and_an_end(scribe, lineage) -> None:
     assert [run.run_id for run in lineage.runs(1)] == ["run-2"]
     assert lineage.run("run-3") is None
     assert lineage.for_run("run-3") == []
+
+
+def test_runs_of_one_pipeline_are_counted_alone(scribe, lineage) -> None:
+    for number in range(3):
+        lineage.start_run("images", f"images-{number}", "images.yaml")
+    assert [run.run_id for run in lineage.runs(1, pipeline="news")] == ["run-1"]
+    assert [run.run_id for run in lineage.runs(2, pipeline="images")] == ["images-2", "images-1"]
+    assert lineage.runs(9, pipeline="new") == []
 
 
 def test_a_run_id_is_used_once(scribe, lineage) -> None:
