@@ -12,7 +12,8 @@ from components.validation.rules import judge
 from schemas.artifacts import Examples, ExampleStatistics, Schema
 from schemas.config import Task, ValidationConfig
 from schemas.errors import DataError
-from schemas.features import check_label, parse_schema, read_schema_file, schema_text, write_atomically
+from schemas.features import check_label, parse_schema, read_schema_file, schema_text
+from schemas.files import write_atomically
 from schemas.ingestion import MOST_LABELS
 from schemas.statistics import SplitView, load_statistics
 

@@ -8,7 +8,8 @@ from components.component import Component, Context, Input, Output
 from models.registry import import_path, make_family
 from schemas.artifacts import Examples, Schema, TransformGraph
 from schemas.config import ModelConfig, Task
-from schemas.features import classes, load_schema, schema_text, transformed_schema, write_atomically
+from schemas.features import classes, load_schema, schema_text, transformed_schema
+from schemas.files import write_atomically
 from schemas.ingestion import FeatureType, Ingestion
 
 if TYPE_CHECKING:

@@ -8,29 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import TrainworksError
+from schemas.files import replacing, write_atomically
 
 if TYPE_CHECKING:
     from models.analyzer import Facts
 
 
 def save_facts(folder: Path, facts: "Facts") -> None:
-    """Writes facts into a folder, which is made.
+    """Writes facts into a folder, each file at once: a worker that is started again, or twice, does no harm.
 
     Raises:
         TrainworksError: a word holds a line feed, so that its file could not be read back.
     """
     import numpy as np
 
-    folder.mkdir(parents=True)
     numbers = {name: fact for name, fact in sorted(facts.items()) if isinstance(fact, int | float)}
-    (folder / "numbers.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    write_atomically(json.dumps(numbers, indent=2).encode() + b"\n", folder / "numbers.json")
     for name, fact in facts.items():
         if isinstance(fact, list):
             if any("\n" in word for word in fact):
                 raise TrainworksError(f"Words of the fact `{name}` must not hold line feeds.")
-            (folder / f"{name}.txt").write_text("".join(f"{word}\n" for word in fact), encoding="utf-8", newline="\n")
+            write_atomically("".join(f"{word}\n" for word in fact).encode(), folder / f"{name}.txt")
         elif isinstance(fact, np.ndarray):
-            np.save(folder / f"{name}.npy", fact, allow_pickle=False)
+            with replacing(folder / f"{name}.npy") as file:
+                np.save(file, fact, allow_pickle=False)
 
 
 def load_facts(folder: Path) -> "Facts":

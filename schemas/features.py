@@ -5,8 +5,6 @@
 https://github.com/tensorflow/metadata/blob/master/tensorflow_metadata/proto/v0/schema.proto
 """
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -76,22 +74,6 @@ def read_schema_file(path: Path) -> bytes:
 def schema_text(schema: schema_pb2.Schema) -> str:
     """The schema in text format, the same text for the same schema."""
     return text_format.MessageToString(schema, as_utf8=True)
-
-
-def write_atomically(content: bytes, path: Path) -> None:
-    """Writes a file that others may read or kill us while writing: it is there whole, or as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def find_feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature | None:

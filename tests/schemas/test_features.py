@@ -1,6 +1,5 @@
 """Feature specifications: files, domains, types."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from schemas.features import (
     load_schema,
     schema_text,
     string_domain,
-    write_atomically,
 )
+from schemas.files import write_atomically
 
 TEXT = """
 feature { name: "label" type: BYTES domain: "topics" }
@@ -55,19 +54,6 @@ def test_classes_need_a_domain(schema: schema_pb2.Schema) -> None:
         classes(schema, "text")
     check_label(schema, "label", "classification", "here")
     check_label(schema, "score", "regression", "here")
-
-
-def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "schema.pbtxt"
-    write_atomically(b"old", path)
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(b"new", path)
-    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("schema.pbtxt", b"old")]
 
 
 def test_a_file_too_large_to_be_a_schema(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The data steps where Beam's workers are processes of their own: what they write does not depend on who runs them."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.component import Channel, Component
+from components.example_gen import ExampleGen
+from components.statistics_gen import StatisticsGen
+from schemas.artifacts import Examples, ExampleStatistics
+from schemas.config import BeamConfig, DataConfig
+
+pytestmark = pytest.mark.slow
+
+RUNNERS = {
+    "in process": BeamConfig(),
+    "two processes": BeamConfig(options=("--direct_running_mode=multi_processing", "--direct_num_workers=2")),
+}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def prepare(context: Any, folder: Path) -> tuple[Examples, ExampleStatistics]:
+    """Examples of two files, and their statistics."""
+    data = DataConfig(
+        format="csv",
+        splits={"train": ("a.csv", "b.csv")},
+        features={"text": "text"},
+        label="topic",
+        keep=("id",),
+    )
+    examples, statistics = Examples(folder / "examples"), ExampleStatistics(folder / "statistics")
+    for artifact in (examples, statistics):
+        artifact.uri.mkdir(parents=True)
+    ExampleGen(data=data, task="classification").bind({}, {"examples": examples}).run(context)
+    promise = Channel(Component(), "examples", Examples)
+    step = StatisticsGen(examples=promise, label="topic", text=("text",))
+    step.bind({"examples": examples}, {"statistics": statistics}).run(context)
+    return examples, statistics
+
+
+def test_processes_of_their_own_write_the_same_bytes(tmp_path: Path, context: Any) -> None:
+    words = random.Random(1)
+    for name in "ab":
+        rows = [f"{i},{'xy'[i % 2]},{' '.join(f'w{words.randrange(500)}' for _ in range(12))}" for i in range(300)]
+        (tmp_path / f"{name}.csv").write_text("id,topic,text\n" + "\n".join([*rows, f"7,x,caf\xe9 {name}"]) + "\n")
+    written = []
+    for name, beam in RUNNERS.items():
+        context.beam = beam
+        written.append([files(artifact.uri) for artifact in prepare(context, tmp_path / name)])
+    assert sorted(written[0][1]) == ["Split-eval/FeatureStats.pb", "Split-train/FeatureStats.pb"]
+    assert sorted(name.partition("-of-")[0] for name in written[0][0]) == [
+        "Split-eval/data_tfrecord-00000",
+        "Split-eval/data_tfrecord-00001",
+        "Split-train/data_tfrecord-00000",
+        "Split-train/data_tfrecord-00001",
+        "ingestion.json",
+    ]
+    assert written[0] == written[1]
