@@ -107,11 +107,8 @@ class EvaluationReport(_Part):
     """The most frequent mistakes, at most 20."""
     comparison: Comparison | None = None
     slices: dict[str, Measurement] = {}
-    """`column=value`, or `column=value,column=value` for a cross."""
+    """`column=value`, or `column=value,column=value` for a cross (see components/metrics/slices.py)."""
     notes: tuple[str, ...] = ()
-
-    def save(self, folder: Path) -> None:
-        (folder / "metrics.json").write_bytes(self.to_json())
 
     def to_json(self) -> bytes:
         """The same report gives the same bytes."""

@@ -1,10 +1,10 @@
 """`require` rules: checked against the metrics there are before anything runs, and judged on the report."""
 
 import difflib
-import re
 from collections.abc import Iterator
 
 from components.metrics.names import LOWER_IS_BETTER, metric_names
+from components.metrics.slices import is_of
 from schemas.config import EvaluationConfig, RequireRule, Task
 from schemas.errors import ConfigError
 from schemas.evaluation import EvaluationReport, Measurement, Metric
@@ -29,7 +29,7 @@ def check_rules(evaluation: EvaluationConfig, task: Task) -> None:
                 f"`evaluation.require`: `metric` of a {task} must be one of {', '.join(names)}."
                 f" Received: {rule.metric}.{hint}"
             )
-        if rule.slice is not None and not any(_is_of(rule.slice, columns) for columns in slicings(evaluation)):
+        if rule.slice is not None and not any(is_of(rule.slice, columns) for columns in slicings(evaluation)):
             there = ", ".join("[" + ", ".join(columns) + "]" for columns in slicings(evaluation)) or "none"
             raise ConfigError(
                 "`evaluation.require`: `slice` must be `column=value` (for a cross `column=value,column=value`), of"
@@ -55,10 +55,6 @@ def shown(metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return f"{metric.value:.4g}"
     return f"{metric.value:.4g} [{metric.low:.4g}, {metric.high:.4g}]"
-
-
-def _is_of(key: str, columns: tuple[str, ...]) -> bool:
-    return re.fullmatch(",".join(re.escape(column) + "=.*" for column in columns), key, re.DOTALL) is not None
 
 
 def _verdicts(rule: RequireRule, report: EvaluationReport, champion_missing: str) -> Iterator[RuleVerdict]:

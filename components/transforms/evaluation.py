@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from components.metrics.accumulator import Accumulator, Answers, ScoredExamples, TallySettings
 from components.metrics.report import ReportSubject, build_report
+from components.metrics.slices import SliceNames
 from components.transforms.beam import WriteBytes, beam_pipeline
 from components.transforms.tfrecords import parse_spec, read_batches
 from schemas.config import BeamConfig, Task
@@ -135,10 +136,11 @@ class _Spread(beam.PTransform):
 def _count_slices(shard: str, job: EvaluationJob) -> Iterator[tuple[tuple[int, str], int]]:
     """`((slicing, key), count)` of every batch of a shard."""
     columns = {name: job.columns[name] for slicing in job.slicings for name in slicing}
+    names = SliceNames(job.slicings)
     for batch in read_batches([shard], columns, ragged=True):
         values = {name: column_values(column) for name, column in batch.items()}
         for number, slicing in enumerate(job.slicings):
-            keys, inverse = slice_keys(slicing, values)
+            keys, inverse = slice_keys(slicing, values, names)
             for key, count in zip(keys, np.bincount(inverse, minlength=len(keys)).tolist(), strict=True):
                 yield (number, key), count
 
@@ -219,14 +221,16 @@ def column_values(column: tf.RaggedTensor) -> ColumnValues:
     return ColumnValues(distinct.tolist(), inverse)
 
 
-def slice_keys(slicing: Sequence[str], values: Mapping[str, ColumnValues]) -> tuple[list[str], NDArray[np.int64]]:
+def slice_keys(
+    slicing: Sequence[str], values: Mapping[str, ColumnValues], names: SliceNames
+) -> tuple[list[str], NDArray[np.int64]]:
     """The slices of a slicing that occur, and for each row which it is in."""
     codes = np.stack([values[name].inverse for name in slicing], axis=1)
     combinations, inverse = np.unique(codes, axis=0, return_inverse=True)
     texts = [[value.decode(errors="replace") for value in values[name].distinct] for name in slicing]
+    terms = names.terms(slicing, texts)
     keys = [
-        ",".join(f"{name}={text[code]}" for name, text, code in zip(slicing, texts, codes_of, strict=True))
-        for codes_of in combinations.tolist()
+        ",".join(term[code] for term, code in zip(terms, codes_of, strict=True)) for codes_of in combinations.tolist()
     ]
     return keys, inverse.reshape(-1)
 
@@ -236,8 +240,9 @@ def slice_rows(
 ) -> dict[str, NDArray[np.int64]]:
     """Rows of each chosen slice that occurs."""
     rows: dict[str, NDArray[np.int64]] = {}
+    names = SliceNames(slicings)
     for slicing in slicings:
-        keys, inverse = slice_keys(slicing, values)
+        keys, inverse = slice_keys(slicing, values, names)
         order = np.argsort(inverse, kind="stable")
         parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(keys)))[:-1])
         # Two values may read alike once they are text (broken UTF-8): they are one slice.

@@ -312,6 +312,19 @@ def test_slices_and_crosses(judged, models):
     assert len(report.slices) == 3 + 3 + 12
 
 
+def test_a_value_that_reads_like_a_cross_is_a_slice_of_its_own(judged, models):
+    rows = _random_rows(7, n=40)
+    rows.language = ["en,length=1", "en"] * 20
+    rows.length = [5, 1] * 20
+    report = judged(rows, models["candidate"], {"slices": ["language", ["language", "length"]]}).report
+    assert {name: measurement.examples for name, measurement in report.slices.items()} == {
+        "language=en": 20,
+        r"language=en\,length=1": 20,
+        r"language=en\,length=1,length=5": 20,
+        "language=en,length=1": 20,
+    }
+
+
 def test_only_the_largest_slices_are_kept_beside_those_that_rules_name(judged, models):
     n = 250
     rows = _random_rows(8, n=n)
