@@ -6,6 +6,7 @@ one message on standard error and the exit code that the error owns.
 
 import difflib
 import importlib
+import os
 import signal
 from typing import Any, Final, NoReturn
 
@@ -94,5 +95,7 @@ def trainworks() -> None:
 
 def main() -> NoReturn:
     """The console command."""
+    # Pydantic would look for plug-ins in the metadata of every distribution there is, at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     trainworks()
     raise AssertionError("click ends the process")
