@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,13 +13,12 @@ from schemas.artifacts import Examples
 from schemas.config import DataConfig, HoldoutConfig, Task
 from schemas.errors import ConfigError, DataError
 from schemas.ingestion import SOURCE, FeatureType, Ingestion
+from schemas.names import is_split_name
 
 if TYPE_CHECKING:
     from components.transforms.columns import Column
     from components.transforms.ingest import Ingested, Unit
     from components.transforms.readers import Reader, Source
-
-_SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class ExampleGen(Component):
@@ -136,7 +134,7 @@ def _checked_holdout(data: DataConfig) -> HoldoutConfig | None:
     holdout = data.effective_holdout
     held_out = holdout.fractions if holdout else {}
     for name in [*data.splits, *held_out]:
-        if not _SPLIT_NAME.fullmatch(name):
+        if not is_split_name(name):
             raise ConfigError(
                 f"A split's name must consist of letters, digits, `_`, `-` and `.`. Received: {name!r} in `data`"
             )

@@ -1,12 +1,12 @@
 """Puts a blessed model where a model server watches."""
 
-import re
 from pathlib import Path
 
 from components.component import Component, Context, Input, Output
 from schemas.artifacts import Model, ModelBlessing, Property, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
+from schemas.names import is_name
 from schemas.verdict import Verdict
 
 
@@ -55,7 +55,7 @@ class Pusher(Component):
         return is_served(self.pushed_model.uri)
 
     def _check_name(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.model_name):
+        if not is_name(self.model_name):
             raise ConfigError(
                 "`model_name` must be letters, digits, `.`, `_` and `-`, at most 100, as the name of a folder."
                 f" Received: model_name={self.model_name!r}"

@@ -22,6 +22,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import TrainworksError
+from schemas.files import sha256, sync
 
 MANIFEST = Path("assets.extra") / "manifest.json"
 """Model servers leave `assets.extra` alone but for warm-up requests."""
@@ -124,7 +125,7 @@ def _adopt(serving: Path, files: list[Path], folder: Path) -> Pushed | None:
     if newest is None or manifest is None or set(manifest.files) != {str(file) for file in files}:
         return None
     for name, digest in manifest.files.items():
-        if not (newest / name).is_file() or not digest == _sha256(serving / name) == _sha256(newest / name):
+        if not (newest / name).is_file() or not digest == sha256(serving / name) == sha256(newest / name):
             return None
     return Pushed(newest, adopted=True)
 
@@ -140,8 +141,8 @@ def _push(serving: Path, files: list[Path], folder: Path, model: str) -> Pushed:
         _write(staged / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
         _sync_folders(staged)
         path = _publish(staged, folder)
-        _sync(folder)
-        _sync(folder.parent)
+        sync(folder)
+        sync(folder.parent)
         return Pushed(path, adopted=False)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -218,20 +219,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _sync_folders(root: Path) -> None:
     for path in [*(path for path in root.rglob("*") if path.is_dir()), root]:
-        _sync(path)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as reader:
-        return hashlib.file_digest(reader, "sha256").hexdigest()
+        sync(path)
 
 
 def _digest(files: dict[str, str]) -> str:

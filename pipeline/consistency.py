@@ -12,10 +12,10 @@ from schemas.errors import ConfigError
 from schemas.features import check_label, classes, load_schema
 from schemas.ingestion import SOURCE
 from schemas.mistakes import Mistakes
+from schemas.names import is_split_name
 from schemas.yaml_document import Key
 
 _INPUT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_SPLIT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 _NO_RECIPE: Final = TrainingConfig()
 
@@ -73,7 +73,7 @@ def _splits(config: PipelineConfig) -> Iterator[Contradiction]:
             yield ("data", "holdout", name), "must not be the name of a split that `data.splits` gives. Rename one."
     names = config.data.split_names
     for name in names:
-        if not _SPLIT_NAME.fullmatch(name):
+        if not is_split_name(name):
             yield _split_key(config, name), "must be a folder's name: letters, digits, `_`, `-` and `.`. Rename it."
     if config.evaluation_split not in names:
         yield (

@@ -9,10 +9,11 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from schemas.files import sha256, write_atomically
 
 _FORMAT = f"1 python {sys.version_info.major}.{sys.version_info.minor}"
 """Facts about source files hold for one version of Python: syntax trees differ."""
@@ -40,7 +41,7 @@ class DigestCache:
         """SHA-256 of a file's contents, or a folder's `folder_digest`. Raises OSError when it cannot be read."""
         if path.is_dir():
             return self.folder_digest(path)
-        digest = self.fact("digest", path, _sha256)
+        digest = self.fact("digest", path, sha256)
         assert isinstance(digest, str)
         return digest
 
@@ -74,7 +75,7 @@ class DigestCache:
             return
         present = {key: known for key, known in self._facts.items() if Path(key.partition(" ")[2]).exists()}
         try:
-            _write(self._path, json.dumps({"format": _FORMAT, "facts": present}))
+            write_atomically(json.dumps({"format": _FORMAT, "facts": present}).encode(), self._path)
         except OSError as error:  # the run has its result all the same; the next one only digests again
             logging.getLogger(__name__).warning("%s cannot be written: %s", self._path, error)
         self._changed = False
@@ -93,26 +94,9 @@ def _load(path: Path) -> dict[str, tuple[list[int], Fact]]:
         return {}
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def _stamp(path: Path) -> list[int]:
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

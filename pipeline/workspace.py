@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import ConfigError, TrainworksError
+from schemas.files import sync
 
 _LINEAGE_URL: Final = "lineage.url"
 _SCRATCH_DAYS: Final = 14
@@ -162,22 +163,14 @@ def move_into_place(source: Path, target: Path) -> None:
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _sync_tree(folder: Path) -> None:
     for path, _, files in os.walk(folder):
         for name in files:
-            _sync(Path(path, name))
-        _sync(Path(path))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(path, name))
+        sync(Path(path))
 
 
 def _made(path: Path) -> Path:

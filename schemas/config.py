@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.names import NAME
 from schemas.verdict import Severity
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ class ScheduleConfig(Section):
 class PipelineConfig(Section):
     """One pipeline."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    name: str = Field(pattern=f"^{NAME}$")
     task: Task = "classification"
     data: DataConfig
     schema_: str | None = Field(default=None, alias="schema")

@@ -27,7 +27,8 @@ _LEAST_SHARE = 1e-7
 _CALIBRATION_BINS = 15
 """As in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
-_MOST_CLASSES_IN_MATRIX = 1000
+_MOST_CLASSES_COUNTED = 1000
+"""Confusions are counted pair by pair up to this many classes: beyond, the matrix would not stay in memory."""
 
 
 class ClassificationTally(Tally):
@@ -53,7 +54,7 @@ class ClassificationTally(Tally):
         self._log_loss = np.zeros(rows, np.int64)
         self._calibration = np.zeros((rows, _CALIBRATION_BINS), np.int64)
         self._histograms = ScoreHistograms(classes, rows, detailed=detailed)
-        in_matrix = classes + 1 if detailed and classes <= _MOST_CLASSES_IN_MATRIX else 0
+        in_matrix = classes + 1 if detailed and classes <= _MOST_CLASSES_COUNTED else 0
         self.confusion = np.zeros((in_matrix, in_matrix), np.int64)
         """`[label, predicted]`; the last row is for unknown labels, the last column for no prediction."""
 

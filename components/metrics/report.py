@@ -23,7 +23,9 @@ from schemas.evaluation import (
 )
 
 _UNKNOWN, _NO_PREDICTION = "(unknown label)", "(no prediction)"
-_MOST_CLASSES_IN_MATRIX = 200
+_MOST_CLASSES_SHOWN = 200
+"""The whole matrix is written up to this many classes; the most frequent confusions, whatever their number."""
+
 _MOST_CONFUSIONS = 20
 
 
@@ -120,7 +122,7 @@ def _class_reports(tally: Tally, subject: ReportSubject) -> tuple[ClassReport, .
 
 def _confusion_matrix(tally: Tally, subject: ReportSubject) -> ConfusionMatrix | None:
     """Rows and columns of unknown labels and missing predictions are there only if they count anything."""
-    if not isinstance(tally, ClassificationTally) or not 0 < len(tally.confusion) <= _MOST_CLASSES_IN_MATRIX + 1:
+    if not isinstance(tally, ClassificationTally) or not 0 < len(tally.confusion) <= _MOST_CLASSES_SHOWN + 1:
         return None
     matrix, labels = tally.confusion, list(subject.classes)
     if matrix[-1].any() or matrix[:, -1].any():

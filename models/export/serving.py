@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from models.dtypes import DTYPES, dense_spec
 from models.padding import pad
 from models.tasks import Classification, TaskHead
 from schemas.ingestion import FeatureType
 
 if TYPE_CHECKING:
     from models.family import Preprocess
-
-_EMPTY: Mapping[FeatureType, tuple[tf.DType, object]] = {
-    "BYTES": (tf.string, ""),
-    "INT": (tf.int64, 0),
-    "FLOAT": (tf.float32, 0.0),
-}
 
 
 class ServingModel(tf.Module):
@@ -96,11 +91,11 @@ class ServingModel(tf.Module):
         return {"outputs": self._answer(self._parse(inputs))["prediction"]}
 
     def _raw_specs(self) -> dict[str, tf.TensorSpec]:
-        return {name: tf.TensorSpec((None,), _EMPTY[kind][0], name) for name, kind in self._types.items()}
+        return {name: tf.TensorSpec((None,), DTYPES[kind], name) for name, kind in self._types.items()}
 
     def _parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """A missing value is an empty string or zero, as in Transform."""
-        spec = {self._features[name]: tf.io.FixedLenFeature((), *_EMPTY[kind]) for name, kind in self._types.items()}
+        spec = dense_spec({self._features[name]: kind for name, kind in self._types.items()})
         parsed = tf.io.parse_example(examples, spec)
         return {name: parsed[column] for name, column in self._features.items()}
 

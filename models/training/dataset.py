@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from models.dtypes import DTYPES
 from models.padding import pad
 from schemas.errors import DataError
 from schemas.features import TYPES, load_schema
-from schemas.ingestion import FeatureType
 
 LABEL = "label"
 
@@ -37,8 +37,6 @@ _plain_python = tf.autograph.experimental.do_not_convert
 
 FeatureSpec = Mapping[str, "tf.io.FixedLenFeature | tf.io.RaggedFeature"]
 
-_DTYPES: Mapping[FeatureType, tf.DType] = {"INT": tf.int64, "FLOAT": tf.float32, "BYTES": tf.string}
-
 
 def feature_spec(schema_path: Path, features: Sequence[str] | None = None) -> FeatureSpec:
     """What to parse, from `transformed_metadata/schema.pbtxt`.
@@ -55,7 +53,7 @@ def feature_spec(schema_path: Path, features: Sequence[str] | None = None) -> Fe
 
 
 def _parsed_as(feature: schema_pb2.Feature) -> "tf.io.FixedLenFeature | tf.io.RaggedFeature":
-    dtype = _DTYPES[TYPES[feature.type]]
+    dtype = DTYPES[TYPES[feature.type]]
     if feature.HasField("shape") or feature.name == LABEL:
         return tf.io.FixedLenFeature([dimension.size for dimension in feature.shape.dim], dtype)
     return tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
