@@ -47,7 +47,7 @@ def module_digests(modules: Iterable[str], digests: DigestCache) -> dict[str, st
         if path is None:
             continue
         found[name], imports = _read(path, digests)
-        waiting += [module for written in imports for module in _imported(written, name, path)]
+        waiting += _all_imported(imports, name, path)
     return dict(sorted(found.items()))
 
 
@@ -96,12 +96,12 @@ def _spec(module: str, path: tuple[str, ...]) -> ModuleSpec | None:
     return None
 
 
-def _read(path: Path, digests: DigestCache) -> tuple[str, list[str]]:
+def _read(path: Path, digests: DigestCache) -> tuple[str, tuple[str, ...]]:
     """Digest of a module's code, and its imports as `_written` tells them."""
     if path.suffix not in SOURCE_SUFFIXES:  # a compiled extension
-        return digests.file_digest(path), []
+        return digests.file_digest(path), ()
     fact = digests.fact("source", path, _parse)
-    return fact[0], list(fact[1:])
+    return fact[0], tuple(fact[1:])
 
 
 def _parse(path: Path) -> list[str]:
@@ -129,6 +129,12 @@ def _written(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module or ''}:{alias.name}" for alias in node.names)
+
+
+@cache
+def _all_imported(imports: tuple[str, ...], module: str, path: Path) -> tuple[str, ...]:
+    """The modules that the imports in `module` may load, once each; components share most of theirs."""
+    return tuple(dict.fromkeys(name for written in imports for name in _imported(written, module, path)))
 
 
 def _imported(written: str, module: str, path: Path) -> Iterator[str]:
