@@ -188,7 +188,10 @@ def test_a_second_training_is_compared_with_the_champion(
     assert retrained.exit_code == 0, retrained.stderr
     trained_again = ("Trainer", "Evaluator", "Pusher")
     assert retrained.fates == {step: "executed" if step in trained_again else "cached" for step in STEPS}
-    assert next(s["reason"] for s in retrained.told["components"] if s["name"] == "Trainer") == "changed: parameter training"
+    assert (
+        next(s["reason"] for s in retrained.told["components"] if s["name"] == "Trainer")
+        == "changed: parameter training"
+    )
     shown = project.trainworks("show", "latest", "--json").told
     verdict = next(step["verdict"] for step in shown["components"] if step["name"] == "Evaluator")
     (rule,) = (rule for rule in verdict["rules"] if "champion" in rule["rule"])
