@@ -37,7 +37,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@mkdir -p $(dir $(LOG))
 	@{ { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } \
 		&& $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock \
-		&& $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		&& $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . \
+		&& $(BIN)/python -m compileall -q components models pipeline schemas serving; \
 	} >$(LOG) 2>&1 || { tail -n 40 $(LOG) >&2; echo "The installation failed; all of its output is in $(LOG)." >&2; exit 1; }
 	@touch $@
 
