@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from schemas.config import BeamConfig
+
+# A job in the background starts with Ctrl-C ignored, and so would every process that a test starts and stops with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Silent:
