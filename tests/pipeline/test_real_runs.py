@@ -227,7 +227,8 @@ def test_regression(tmp_path: Path) -> None:
     for number in range(240):
         words = draw.choices(list(weight), k=4)
         rows.append((f"{' '.join(words)} item {number}", 5 + sum(weight[word] for word in words)))
-    settings = {**PIPELINE, "task": "regression", "data": {**PIPELINE["data"], "label": "stars"}}
+    data, training = {**PIPELINE["data"], "label": "stars"}, {"min_steps": 200}
+    settings = {**PIPELINE, "task": "regression", "data": data, "training": training}
     project = make_project(tmp_path / "stars", settings, as_csv(rows, ("text", "stars")))
     finished = project.run()
     assert finished.exit_code == 0, finished.stderr
@@ -257,6 +258,7 @@ CHINESE = {
 THINGS = ("手机", "电脑", "耳机", "相机", "键盘", "冰箱", "电视", "手表", "音箱", "平板", "路由器", "打印机")
 
 
+@pytest.mark.slow
 def test_chinese(tmp_path: Path) -> None:
     """Text without spaces is split by character; labels are words of any script."""
     rows = [
