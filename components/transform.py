@@ -106,22 +106,16 @@ class Transform(Component):
         import apache_beam as beam
 
         from components.transforms.beam import beam_pipeline
-        from components.transforms.materialize import Materialize, load_report
+        from components.transforms.materialize import Materialize, TransformShard, load_report
         from components.transforms.shards import commit_shards
 
         uri = self.transformed_examples.uri
         report = uri / ".transformed.json"
-        materialize = Materialize(
-            family,
-            facts=self.transform_graph.facts,
-            features=raw,
-            label=label,
-            types=types,
-            uri=uri,
-            report=report,
+        transform = TransformShard(
+            family, facts=self.transform_graph.facts, features=raw, label=label, types=types, uri=uri
         )
         with beam_pipeline(context.beam) as pipeline:
-            _ = pipeline | beam.Create(self._shards(), reshuffle=False) | materialize
+            _ = pipeline | beam.Create(self._shards(), reshuffle=False) | Materialize(transform, report)
         transformed = load_report(report)
         report.unlink()
         rows = commit_shards(uri, transformed.shards)

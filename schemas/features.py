@@ -22,6 +22,9 @@ TYPES: Final[dict[int, FeatureType]] = {
     schema_pb2.FLOAT: "FLOAT",
 }
 
+LABEL: Final = "label"
+"""Name of the label in transformed examples, whatever its column is called."""
+
 _LARGEST = 64 << 20
 """Bytes of a schema that are read at most."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from components.transforms.tfrecords import parse_spec
+from models.dtypes import dense_spec
 from schemas.ingestion import FeatureType
 
 
@@ -23,6 +23,6 @@ class RawFeatures:
 
     def parse(self, records: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized examples to features, each `(batch_size,)`; a missing value is an empty string or zero."""
-        spec = parse_spec({column: self.types[column] for column in self.columns.values()}, ragged=False)
+        spec = dense_spec({column: self.types[column] for column in self.columns.values()})
         parsed = tf.io.parse_example(records, spec)
         return {name: parsed[column] for name, column in self.columns.items()}

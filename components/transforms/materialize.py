@@ -17,12 +17,11 @@ from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.tfrecords import BATCH_SIZE
 from components.transforms.wire import FeatureEncoder, example
 from models.facts import load_facts
+from schemas.features import LABEL
 from schemas.ingestion import FeatureType
 
 if TYPE_CHECKING:
     from models.family import Family, Preprocess
-
-LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -83,28 +82,13 @@ class Materialize(beam.PTransform):
     """From (split, place, TFRecord file) to transformed shards; their list goes to `report` (see `load_report`).
 
     Args:
-        family: makes the preprocessing graph, in each worker.
-        facts: folder of facts.
-        features: how examples become raw batches.
-        label: the label.
-        types: type of each transformed feature.
-        uri: folder of the transformed Examples.
+        transform: what each worker does.
         report: where the merged `Transformed` goes.
     """
 
-    def __init__(
-        self,
-        family: "Family",
-        *,
-        facts: Path,
-        features: RawFeatures,
-        label: LabelSpec,
-        types: Mapping[str, FeatureType],
-        uri: Path,
-        report: Path,
-    ) -> None:
+    def __init__(self, transform: "TransformShard", report: Path) -> None:
         super().__init__()
-        self._transform = TransformShard(family, facts=facts, features=features, label=label, types=types, uri=uri)
+        self._transform = transform
         self._report = report
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
@@ -131,7 +115,16 @@ def _merged(outcomes: Iterable[Transformed]) -> Transformed:
 
 
 class TransformShard(beam.DoFn):
-    """Transforms one shard. Arguments as for `Materialize`."""
+    """Transforms one shard.
+
+    Args:
+        family: makes the preprocessing graph, in each worker.
+        facts: folder of facts.
+        features: how examples become raw batches.
+        label: the label.
+        types: type of each transformed feature.
+        uri: folder of the transformed Examples.
+    """
 
     def __init__(
         self,

@@ -16,9 +16,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from models.dtypes import DTYPES
 from models.padding import pad
 from schemas.errors import DataError
-from schemas.features import TYPES, load_schema
-
-LABEL = "label"
+from schemas.features import LABEL, TYPES, load_schema
 
 CHUNK_BATCHES = 64
 """Batches that are sorted by length together: enough that a batch's texts differ little in length."""

@@ -43,7 +43,7 @@ class DataSteps:
         shards: int = 1,
     ) -> Examples:
         """Rows by split, dealt to shards in turn; a row's `_source` is `<split>.csv:<line>` unless it has one."""
-        from components.transforms.tfrecords import ShardWriter, commit_shards
+        from components.transforms.shards import ShardWriter, commit_shards
 
         columns = columns or TEXTS
         examples = Examples(self.folder())

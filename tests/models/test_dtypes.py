@@ -2,9 +2,8 @@
 
 import tensorflow as tf
 
-from components.transforms import materialize, tfrecords
-from models.dtypes import DTYPES, dense_spec
-from models.training import dataset
+from components.transforms import tfrecords
+from models.dtypes import dense_spec
 from schemas.ingestion import FeatureType
 
 
@@ -16,8 +15,3 @@ def test_every_type_is_parsed_the_same_way_everywhere() -> None:
         "x": tf.io.FixedLenFeature((), tf.float32, 0.0),
     }
     assert tfrecords.parse_spec(columns, ragged=False) == dense_spec(columns)
-    assert tfrecords.DTYPES == DTYPES
-
-
-def test_the_label_that_is_written_is_the_one_that_is_read() -> None:
-    assert materialize.LABEL == dataset.LABEL
