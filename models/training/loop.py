@@ -20,6 +20,7 @@ from models.training.averaging import WeightAverage
 from models.training.checkpoints import Checkpoints, Logs, Position, callback_state, restore_callback
 from models.training.dataset import Augment, Batches
 from models.training.events import Curves
+from models.training.layer_rates import LayerRates
 from models.training.monitor import Monitor
 from models.training.optimizers import make_optimizer
 from models.training.phases import Held, Phase, phases
@@ -76,12 +77,15 @@ def fit(
         augment: changes batches on the device, with a seed of its own for each step and replica.
 
     Raises:
-        ConfigError: `batch_size` does not divide by the replicas, or `monitor` names nothing.
+        ConfigError: `batch_size` does not divide by the replicas, `monitor` names nothing, or a setting is for networks
+            of another kind.
         TrainingError: the loss was not a finite number.
     """
     monitor = Monitor(config.monitor, task.measures, config.early_stopping)
     strategy = make_strategy(config.strategy)
     check_batch_size(train.batch_size, strategy)
+    if config.micro_batch_size is not None:
+        check_batch_size(config.micro_batch_size, strategy, name="micro_batch_size")
     keras.utils.set_random_seed(config.seed)
     with strategy.scope(), precision(config.precision):
         model = build()
@@ -162,6 +166,8 @@ class _Training:
             self._strategy,
             label_smoothing=config.label_smoothing,
             clip_norm=config.clip_norm,
+            micro_batch_size=config.micro_batch_size,
+            layer_rates=LayerRates(self._model, config.layer_decay) if config.layer_decay else None,
             average=self._average,
             augment=augment,
             class_weights=self._train.class_weights,

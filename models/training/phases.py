@@ -63,6 +63,7 @@ class Held:
         self._backbone = model.get_layer(BACKBONE)
         self._layers: Sequence[keras.Layer] = getattr(self._backbone, "layers", [])
         self._trained = [layer.trainable for layer in self._layers]
+        self._learning = [variable.trainable for variable in self._backbone.variables]
 
     @property
     def learns(self) -> bool:
@@ -78,3 +79,5 @@ class Held:
         self._backbone.trainable = True
         for layer, trained in zip(self._layers, self._trained, strict=True):
             layer.trainable = trained
+        for variable, learns in zip(self._backbone.variables, self._learning, strict=True):
+            variable.trainable = learns

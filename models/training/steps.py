@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.tasks import TaskHead
+from models.training.accumulation import Rows, accumulated
 from models.training.averaging import WeightAverage
 from models.training.dataset import Augment
+from models.training.layer_rates import LayerRates
 from models.training.optimizers import clip, dense
 from models.training.strategies import FILLER
 
@@ -47,6 +49,8 @@ class Steps:
         strategy: where it runs.
         label_smoothing: applied in training only.
         clip_norm: largest global norm of the gradients.
+        micro_batch_size: rows of the global batch that go through the network at once; None for all.
+        layer_rates: slows each step by layer.
         average: updated after each step.
         augment: changes each replica's part of a batch in training.
         class_weights: by which examples weigh whose labels augmentation mixed; the others' weights come with the batch.
@@ -62,6 +66,8 @@ class Steps:
         *,
         label_smoothing: float = 0.0,
         clip_norm: float | None = None,
+        micro_batch_size: int | None = None,
+        layer_rates: LayerRates | None = None,
         average: WeightAverage | None = None,
         augment: Augment | None = None,
         class_weights: Sequence[float] | None = None,
@@ -70,6 +76,8 @@ class Steps:
         self._model, self._optimizer, self._task, self._strategy = model, optimizer, task, strategy
         self._label_smoothing, self._clip_norm, self._average = label_smoothing, clip_norm, average
         self._augment, self._class_weights, self._seed = augment, class_weights, seed
+        self._rows_at_once = None if micro_batch_size is None else micro_batch_size // strategy.num_replicas_in_sync
+        self._layer_rates = layer_rates
         self._width = 2 + len(task.measures)
         self._train = tf.function(self._train_loop, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluate_loop, autograph=False, reduce_retracing=True)
@@ -85,7 +93,10 @@ class Steps:
 
     def _train_loop(self, iterator: Any, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def body(step: tf.Tensor, broken: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            before = self._layer_rates.positions() if self._layer_rates else []
             sums = self._reduce(self._strategy.run(self._train_step, args=(iterator.get_next(),)))
+            if self._layer_rates:
+                self._layer_rates.shorten(before)
             if self._average is not None:
                 self._average.update(self._optimizer.iterations.value - 1)
             broken = tf.where(tf.math.is_finite(sums[1]), broken, step)
@@ -121,20 +132,34 @@ class Steps:
         everywhere = (
             replica.all_reduce(tf.distribute.ReduceOp.SUM, count) if replica.num_replicas_in_sync > 1 else count
         )
-        with tf.GradientTape() as tape:
-            logits = tf.cast(self._model(inputs, training=True), tf.float32)
-            losses = self._task.loss(logits, labels, label_smoothing=self._label_smoothing)
-            sum_of_losses = tf.reduce_sum(losses * weights)
-            loss = sum_of_losses / everywhere
-            penalty = tf.add_n(self._model.losses) if self._model.losses else tf.constant(0.0)
-            loss = self._optimizer.scale_loss(loss + penalty / replica.num_replicas_in_sync)
-        gradients = tape.gradient(loss, [variable.value for variable in self._model.trainable_variables])
+        gradients, sums = self._gradients(Rows(inputs, labels, counted, weights), everywhere)
         if replica.num_replicas_in_sync > 1:
             gradients = dense(gradients)
         if self._clip_norm is not None:
             gradients = clip(gradients, self._clip_norm, getattr(self._optimizer, "dynamic_scale", None))
         self._optimizer.apply(gradients, self._model.trainable_variables)
-        return self._sums(counted, sum_of_losses + penalty * count, logits, labels)
+        return sums
+
+    def _gradients(self, rows: Rows, everywhere: tf.Tensor) -> tuple[Sequence[Any], tf.Tensor]:
+        """One replica's gradients of the mean loss over the `everywhere` examples of a step, and its sums."""
+        variables = [variable.value for variable in self._model.trainable_variables]
+        replicas = self._strategy.num_replicas_in_sync
+
+        def of(part: Rows, share: tf.Tensor | float) -> tuple[Sequence[Any], tf.Tensor]:
+            with tf.GradientTape() as tape:
+                logits = tf.cast(self._model(part.inputs, training=True), tf.float32)
+                losses = self._task.loss(logits, part.labels, label_smoothing=self._label_smoothing)
+                sum_of_losses = tf.reduce_sum(losses * part.weights)
+                penalty = tf.add_n(self._model.losses) if self._model.losses else tf.constant(0.0)
+                loss = self._optimizer.scale_loss(sum_of_losses / everywhere + penalty * share / replicas)
+            penalties = penalty * tf.reduce_sum(part.counted)
+            return tape.gradient(loss, variables), self._sums(
+                part.counted, sum_of_losses + penalties, logits, part.labels
+            )
+
+        if self._rows_at_once is None:
+            return of(rows, 1.0)
+        return accumulated(of, rows, self._rows_at_once, variables, self._width)
 
     def _step_seed(self, replica: Any) -> tf.Tensor:
         """A seed that no other step and no other replica has; the same when a step is done again."""

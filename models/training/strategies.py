@@ -26,13 +26,13 @@ def make_strategy(name: Literal["auto", "none", "mirrored"]) -> tf.distribute.St
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Raises ConfigError unless the global batch can be split evenly over the replicas."""
+def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy, *, name: str = "batch_size") -> None:
+    """Raises ConfigError unless a global batch can be split evenly over the replicas. `name` is the setting's."""
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise ConfigError(
-            f"`training.batch_size` must be a positive multiple of the replica count ({replicas})."
-            f" Received: batch_size={batch_size}"
+            f"`training.{name}` must be a positive multiple of the replica count ({replicas})."
+            f" Received: {name}={batch_size}"
         )
 
 

@@ -22,6 +22,10 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=64, ge=1)
     """Examples a step, over all replicas."""
 
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Examples that go through the network at once, over all replicas; a step adds up the gradients of as many as
+    `batch_size` has. It saves memory and changes no result but batch normalization's. Unless given, all of them."""
+
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "adagrad", "lamb", "lion", "nadam"] = "adam"
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """For `sgd` and `rmsprop` only."""
@@ -54,6 +58,10 @@ class TrainingConfig(Section):
 
     head_epochs: int | float = Field(default=0, ge=0)
     """With `model.weights`: epochs in which the backbone stays as it was given; below 1, a share of all epochs."""
+
+    layer_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Factor of each block's learning rate to that of the one above; the highest block's is to the head's. For networks
+    of numbered blocks, as `bert` and `transformer` are."""
 
     fine_tune_rate: float | None = Field(default=None, gt=0)
     """The learning rate after `head_epochs`. Unless given, a tenth of `learning_rate`."""

@@ -46,6 +46,7 @@ def test_killed_and_resumed_training_is_bit_for_bit_the_undisturbed_one(tmp_path
     chance = random.Random(seed)
     settings = {"epochs": 2, "batch_size": 8, "dropout": 0.3, "steps_per_loop": 2, "checkpoint_seconds": 0.0}
     settings |= {"average_weights": 0.9, "learning_rate_schedule": "cosine", "warmup_steps": 0.1}
+    settings |= {"micro_batch_size": 3, "layer_decay": 0.8}
 
     undisturbed, history = finish(tmp_path / "undisturbed", settings)
     for _ in range(3):
@@ -60,10 +61,10 @@ def test_killed_and_resumed_training_is_bit_for_bit_the_undisturbed_one(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
-def test_two_mirrored_devices_equal_one(tmp_path, clip_norm):
+@pytest.mark.parametrize("more", [{}, {"clip_norm": 0.5}, {"micro_batch_size": 6, "layer_decay": 0.5}])
+def test_two_mirrored_devices_equal_one(tmp_path, more):
     settings = {"epochs": 2, "batch_size": 8, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.5}
-    settings |= {"clip_norm": clip_norm, "average_weights": 0.9, "weight_decay": 0.01, "restore_best": False}
+    settings |= {**more, "average_weights": 0.9, "weight_decay": 0.01, "restore_best": False}
 
     one, history = finish(tmp_path / "one", {**settings, "strategy": "none"})
     two, mirrored_history = finish(tmp_path / "two", {**settings, "strategy": "mirrored"}, devices=2)
@@ -73,6 +74,13 @@ def test_two_mirrored_devices_equal_one(tmp_path, clip_norm):
     for ours, theirs in zip(mirrored_history, history, strict=True):
         for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert ours[name] == pytest.approx(theirs[name], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_mirrored_parts_with_dropout_and_batch_normalization(tmp_path):
+    settings = {"epochs": 1, "batch_size": 8, "dropout": 0.3, "normalized": True, "micro_batch_size": 2}
+    weights, _ = finish(tmp_path, settings | {"strategy": "mirrored"}, devices=2)
+    assert all(np.isfinite(weight).all() for weight in weights)
 
 
 @pytest.mark.slow

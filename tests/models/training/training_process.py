@@ -32,7 +32,7 @@ class Mark(keras.callbacks.Callback):
 
 def lstm(dropout: float, normalized: bool) -> keras.Model:
     tokens = keras.Input((None,), dtype="int64", name="tokens")
-    hidden = keras.layers.LSTM(16)(keras.layers.Embedding(1000, 16)(tokens))
+    hidden = keras.layers.LSTM(16, name="block_0")(keras.layers.Embedding(1000, 16)(tokens))
     if normalized:
         hidden = keras.layers.BatchNormalization()(hidden)
     return keras.Model({"tokens": tokens}, keras.layers.Dense(3)(keras.layers.Dropout(dropout)(hidden)))
