@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ class Trainer(Component):
         fitted = self._fit(
             context, lambda: family.network(refined, head.outputs), head, train, validation, augment=on_device
         )
+        fitted = replace(fitted, model=family.exported(fitted.model, refined, head.outputs))
         if self.modality == "image":
             self._show(context, fitted, head, train, validation, augment=on_device)
         self._export(fitted, family.preprocess(facts), head, family.modality)

@@ -34,6 +34,16 @@ SIZES: Final[Mapping[str, Size]] = {
 """Names of Turc et al., "Well-Read Students Learn Better" (arXiv:1908.08962)."""
 
 
+class LoraHyperparameters(Hyperparameters):
+    """Small matrices that learn beside the weights of the attention (LoRA, arXiv:2106.09685)."""
+
+    rank: int = Field(default=8, ge=1)
+    """Rows and columns that a matrix has beside those of the kernel."""
+
+    alpha: float | None = Field(default=None, gt=0)
+    """What they add is scaled by `alpha / rank`; unless given, it is not scaled."""
+
+
 class BertHyperparameters(Hyperparameters):
     """Settings of `bert`."""
 
@@ -56,14 +66,21 @@ class BertHyperparameters(Hyperparameters):
     freeze: Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)] = "none"
     """What of given weights stays as it is: nothing, all of the encoder, or all but its last so many layers."""
 
+    lora: LoraHyperparameters | None = None
+    """Leaves given weights as they are and trains small matrices beside them, which become part of the exported
+    weights."""
+
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pooled vector that training drops."""
 
     @model_validator(mode="after")
     def _of_use(self) -> Self:
         """No setting is passed over."""
-        if self.weights == "none" and self.freeze != "none":
-            raise ValueError("`freeze` is for given weights; name some as `weights`, or leave it out")
+        for name, used in (("freeze", self.freeze != "none"), ("lora", self.lora is not None)):
+            if self.weights == "none" and used:
+                raise ValueError(f"`{name}` is for given weights; name some as `weights`, or leave it out")
+        if self.lora and self.freeze != "none":
+            raise ValueError("`lora` leaves all given weights as they are; leave `freeze` out")
         for name in ("size", "vocabulary_size"):
             if self.weights != "none" and name in self.model_fields_set:
                 raise ValueError(f"`{name}` is for `weights: none`; given weights have their own. Leave it out")
@@ -106,7 +123,7 @@ class Bert(Family):
             "epochs": 4,
             "min_steps": 400,
             "batch_size": 32,
-            "learning_rate": 1e-4,
+            "learning_rate": 5e-4 if hyperparameters.get("lora") else 1e-4,  # as in the papers of either
             "restore_best": False,  # the rate falls to zero by plan; a small eval split picks an epoch by chance
         }
 
@@ -140,6 +157,15 @@ class Bert(Family):
         )
 
     def network(self, facts: "Facts", outputs: int) -> "keras.Model":
+        return self._network(facts, outputs, adapted=self.config.lora is not None)
+
+    def exported(self, network: "keras.Model", facts: "Facts", outputs: int) -> "keras.Model":
+        """The network with its adapters, if it has any, merged into its kernels."""
+        from models.text.lora import merge
+
+        return merge(network, self._network(facts, outputs, adapted=False)) if self.config.lora else network
+
+    def _network(self, facts: "Facts", outputs: int, *, adapted: bool) -> "keras.Model":
         import keras
 
         from models.export.parts import POOLED
@@ -151,7 +177,7 @@ class Bert(Family):
         inputs = {IDS: ids}
         if len(self.features) > 1:
             inputs[SEGMENTS] = keras.Input((None,), dtype="int64", name=SEGMENTS)
-        vectors = self._encoded(facts, inputs)
+        vectors = self._encoded(facts, inputs, adapted=adapted)
         if self.config.pooling == "first":
             pooled = keras.layers.Identity(name=POOLED)(vectors[:, 0])
         else:
@@ -161,7 +187,9 @@ class Bert(Family):
         logits = keras.layers.Dense(outputs, dtype="float32", name="logits")(x)
         return keras.Model(inputs, logits, name="bert")
 
-    def _encoded(self, facts: "Facts", inputs: "Mapping[str, keras.KerasTensor]") -> "keras.KerasTensor":
+    def _encoded(
+        self, facts: "Facts", inputs: "Mapping[str, keras.KerasTensor]", *, adapted: bool
+    ) -> "keras.KerasTensor":
         """Vectors of the pieces, `(batch_size, length, width)`."""
         import keras
 
@@ -169,7 +197,7 @@ class Bert(Family):
         from models.text.word_ids import IDS
         from models.text.wordpieces import SEGMENTS
 
-        encoder = self._encoder(facts)
+        encoder = self._encoder(facts, adapted=adapted)
         ids = keras.ops.cast(inputs[IDS], "int32")
         given = {TOKEN_IDS: ids, PADDING_MASK: keras.ops.cast(ids > 0, "int32")}
         if SEGMENT_IDS in encoder.input:
@@ -177,12 +205,15 @@ class Bert(Family):
             given[SEGMENT_IDS] = keras.ops.zeros_like(ids) if segments is None else keras.ops.cast(segments, "int32")
         return encoder(given)
 
-    def _encoder(self, facts: "Facts") -> "keras.Model":
+    def _encoder(self, facts: "Facts", *, adapted: bool) -> "keras.Model":
         from models.text.checkpoints import encoder, freeze
+        from models.text.lora import adapt
 
         if self.config.weights != "none":
             loaded = self._checkpoint().backbone(self.config.sequence_length)
             freeze(loaded, self.config.freeze)
+            if adapted and (lora := self.config.lora):
+                adapt(loaded, lora.rank, lora.alpha or lora.rank)
             return loaded
         import keras_hub
 

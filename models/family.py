@@ -103,5 +103,16 @@ class Family(ABC):
         """The Keras model from model inputs (a dictionary by input name, dense) to logits `(batch_size, outputs)`.
 
         A layer named `pooled` is what the exported model embeds with; for pictures, one named `feature_map` is where it
-        says its answers come from (see `models/export/parts.py`).
+        says its answers come from (see `models/export/parts.py`). Layers named `block_0`, `block_1`, ... are what
+        `training.layer_decay` counts.
         """
+
+    def exported(self, network: "keras.Model", facts: "Facts", outputs: int) -> "keras.Model":
+        """What is exported of a trained network: that network, unless it has parts that only training needs.
+
+        Args:
+            network: what `network` made, trained; in float32.
+            facts: as `network` had them.
+            outputs: as `network` had them.
+        """
+        return network

@@ -83,6 +83,7 @@ def test_a_saved_network_answers_alike(tmp_path: Path) -> None:
 
 def test_given_weights_are_tuned_gently() -> None:
     assert Bert.recipe_for("classification", {"weights": "bert"})["learning_rate"] == 1e-4
+    assert Bert.recipe_for("classification", {"weights": "bert", "lora": {"rank": 8}})["learning_rate"] == 5e-4
     assert Bert.recipe_for("classification", {})["learning_rate"] == 5e-4
 
 
@@ -93,6 +94,8 @@ def test_given_weights_are_tuned_gently() -> None:
         ({"weights": "bert", "size": "tiny"}, "`size` is for `weights: none`"),
         ({"weights": "bert", "vocabulary_size": 500}, "`vocabulary_size` is for `weights: none`"),
         ({"weights": "bert", "freeze": 0}, "greater than or equal to 1"),
+        ({"lora": {"rank": 4}}, "`lora` is for given weights"),
+        ({"weights": "bert", "freeze": "all", "lora": {}}, "leave `freeze` out"),
     ],
 )
 def test_no_setting_is_passed_over(settings: dict[str, object], message: str) -> None:
