@@ -78,8 +78,7 @@ class SavedModel:
         if _SIGNATURE not in self._loaded.signatures:
             names = ", ".join(self._loaded.signatures) or "none"
             raise ConfigError(f"{self.folder}: the model must have signature `{_SIGNATURE}`. Received: {names}")
-        self._signature = self._loaded.signatures[_SIGNATURE]
-        self._specs = self._signature.structured_input_signature[1]
+        self._specs = self._loaded.signatures[_SIGNATURE].structured_input_signature[1]
         for name, spec in self._specs.items():
             if spec.shape.rank != 1:
                 raise ConfigError(
@@ -90,6 +89,11 @@ class SavedModel:
         self.classes = labels.read_text(encoding="utf-8").splitlines() if labels.is_file() else []
         """The label's words in the order of the scores; empty for a regression or somebody else's model."""
         self._pictures = _pictures(self.folder)
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether an input is an encoded picture."""
+        return bool(self._pictures)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -116,25 +120,39 @@ class SavedModel:
             ConfigError: a value is not of the input's type, or a picture's file cannot be read.
             TrainworksError: the model fails on these values.
         """
+        return [self.prediction(outputs) for outputs in self.ask(_SIGNATURE, rows)]
+
+    def ask(self, signature: str, rows: Sequence[Row], **more: int) -> list[dict[str, Any]]:
+        """The outputs of a signature by name, for each row; `more` has the same value for all.
+
+        Raises:
+            ConfigError: there is no such signature, or as for `predict`.
+            TrainworksError: the model fails on these values.
+        """
         import tensorflow as tf
 
+        if signature not in self._loaded.signatures:
+            names = ", ".join(sorted(self._loaded.signatures))
+            raise ConfigError(f"{self.folder}: the model must have signature `{signature}`. Received: {names}")
         tensors = {
             name: tf.constant([self._value(row[name], name) for row in rows], spec.dtype)
             for name, spec in self._specs.items()
         }
+        tensors |= {name: tf.constant([value] * len(rows), tf.int64) for name, value in more.items()}
         try:
-            outputs = {name: tensor.numpy() for name, tensor in self._signature(**tensors).items()}
+            outputs = {name: tensor.numpy() for name, tensor in self._loaded.signatures[signature](**tensors).items()}
         except tf.errors.OpError as error:
             if len(rows) > 1:  # alone, one of them fails and is named
-                return [prediction for row in rows for prediction in self.predict([row])]
+                return [answer for row in rows for answer in self.ask(signature, [row], **more)]
             what = " ".join(rows[0][name] for name in self._pictures) or "this input"
             raise TrainworksError(f"{self.folder}: the model fails on {what}: {_reason(error)}") from error
-        return [self._prediction({name: _plain(value[i]) for name, value in outputs.items()}) for i in range(len(rows))]
+        return [{name: _plain(value[i]) for name, value in outputs.items()} for i in range(len(rows))]
 
     def _value(self, written: str, name: str) -> Scalar:
         return read_picture(written, name) if name in self._pictures else _typed(written, name, self._specs[name].dtype)
 
-    def _prediction(self, outputs: dict[str, Any]) -> Prediction:
+    def prediction(self, outputs: dict[str, Any]) -> Prediction:
+        """What the outputs of an answer say."""
         scores, predicted = outputs.get("scores"), outputs.get("predicted")
         if not isinstance(scores, list):
             return Prediction(outputs)

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import keras
 import tensorflow as tf
 
 from models.dtypes import DTYPES, dense_spec
+from models.export.embedded import Embedded, embedding
 from models.export.explanation import grad_cam
+from models.export.integrated_gradients import TextExplanation
 from models.export.parts import FEATURE_MAP, MAP_RANK, POOLED, Parts
 from models.padding import pad
 from models.tasks import TaskHead
+from models.text.tokens import Tokenizer
 from schemas.ingestion import FeatureType
 
 if TYPE_CHECKING:
     from models.family import Preprocess
+
+
+STEPS: Final = "steps"
+"""The input of a text's `explain` beside the text."""
 
 
 class ServingModel(tf.Module):
@@ -27,7 +34,8 @@ class ServingModel(tf.Module):
     - `serve_examples`: `examples`, string `(batch_size,)`, serialized tf.Example with the columns' names;
     - `classify` (or `regress`): `inputs`, as `serve_examples`; TensorFlow Serving's Classify and Regress call it;
     - `embed`, where the network has a layer `pooled`: inputs as `serving_default`, answers that layer's vector;
-    - `explain`, where it has a layer `feature_map`: inputs as `serving_default`, answers also say where to look.
+    - `explain`, where it has a layer `feature_map`: inputs as `serving_default`, answers also say where to look;
+    - `explain`, where it reads one text and has an embedding: takes `steps`, too, and tells what each token adds.
 
     All of them call one function, so the model is in the file once.
 
@@ -58,52 +66,50 @@ class ServingModel(tf.Module):
         self._network_resources = _lookups(network)
         self._assets = [tf.saved_model.Asset(str(path)) for path in assets]
         self._parts = Parts(network)
+        self._of_text = _text_explanation(network, preprocess, task, self._types)
         forward = _forward(self._parts, preprocess)
         self._forward = tf.function(forward, input_signature=[self._raw_specs()], autograph=False)
 
     def signatures(self) -> dict[str, Any]:
         """Signature name to concrete function."""
         examples, inputs = (tf.TensorSpec((None,), tf.string, name) for name in ("examples", "inputs"))
-        short = "classify" if self._task.classes else "regress"
+        raw = self._raw_specs()
         signatures = {
-            "serving_default": self.serve.get_concrete_function(**self._raw_specs()),
-            "serve_examples": self.serve_examples.get_concrete_function(examples=examples),
-            short: getattr(self, short).get_concrete_function(inputs=inputs),
+            "serving_default": _traced(self.serve, **raw),
+            "serve_examples": _traced(self.serve_examples, examples),
         }
+        short = "classify" if self._task.classes else "regress"
+        signatures[short] = _traced(getattr(self, short), inputs)
         if self._parts.has_vector:
-            signatures["embed"] = self.embed.get_concrete_function(**self._raw_specs())
+            signatures["embed"] = _traced(self.embed, **raw)
         if self._parts.size:
-            signatures["explain"] = self.explain.get_concrete_function(**self._raw_specs())
+            signatures["explain"] = _traced(self.explain, **raw)
+        if self._of_text:
+            signatures["explain"] = _traced(self.explain_text, **raw, steps=tf.TensorSpec((None,), tf.int64, STEPS))
         return signatures
 
-    @tf.function(autograph=False)
     def serve(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for raw features."""
         return self._answer(features)
 
-    @tf.function(autograph=False)
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for serialized tf.Example."""
         return self._answer(self._parse(examples))
 
-    @tf.function(autograph=False)
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """`classes`: string and `scores`: float32, both `(batch_size, classes)`."""
         scores = self._answer(self._parse(inputs))["scores"]
         classes = tf.tile(tf.constant([self._task.classes]), (tf.shape(scores)[0], 1))
         return {"classes": classes, "scores": scores}
 
-    @tf.function(autograph=False)
     def regress(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """`outputs`: float32 `(batch_size,)`."""
         return {"outputs": self._answer(self._parse(inputs))["prediction"]}
 
-    @tf.function(autograph=False)
     def embed(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
         """`embedding`: float32 `(batch_size, dim)`, the vector that the logits are made of."""
         return {"embedding": self._forward(features)[POOLED]}
 
-    @tf.function(autograph=False)
     def explain(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answers, and `heat_map`: float32 `(batch_size, height, width)` in [0, 1], in the size of the network's
         own pictures."""
@@ -117,6 +123,12 @@ class ServingModel(tf.Module):
         )
         return {"heat_map": heat_map, **self._task.answers(forward["logits"])}
 
+    def explain_text(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The answers, and what each token adds to them; see `models/export/integrated_gradients.py`."""
+        assert self._of_text is not None
+        (name,) = self._types
+        return self._of_text(name, features[name], features[STEPS])
+
     def _answer(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._task.answers(self._forward(features)["logits"])
 
@@ -128,6 +140,21 @@ class ServingModel(tf.Module):
         spec = dense_spec({self._features[name]: kind for name, kind in self._types.items()})
         parsed = tf.io.parse_example(examples, spec)
         return {name: parsed[column] for name, column in self._features.items()}
+
+
+def _traced(method: Callable[..., dict[str, tf.Tensor]], *args: tf.TensorSpec, **kwargs: tf.TensorSpec) -> Any:
+    """A concrete function. (tf.saved_model.save traces tf.functions that a module has as attributes once more.)"""
+    return tf.function(method, autograph=False).get_concrete_function(*args, **kwargs)
+
+
+def _text_explanation(
+    network: keras.Model, preprocess: "Preprocess", task: TaskHead, types: Mapping[str, FeatureType]
+) -> TextExplanation | None:
+    """What explains answers about a text; None where it is not one text that the network reads, or has no words."""
+    one_text = list(types.values()) == ["BYTES"] and STEPS not in types
+    if not one_text or not isinstance(preprocess, Tokenizer) or embedding(network) is None:
+        return None
+    return TextExplanation(Embedded(network), preprocess, preprocess, task)
 
 
 def _forward(parts: Parts, preprocess: "Preprocess") -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:

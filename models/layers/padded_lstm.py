@@ -1,5 +1,6 @@
 """An LSTM for texts padded on the right, exact without a mask, and fused for inference."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -54,7 +55,25 @@ class PaddedLSTM(keras.layers.Layer):
 def _states(lstm: keras.layers.LSTM, x: tf.Tensor, training: bool) -> tf.Tensor:
     if training or lstm.compute_dtype != "float32":
         return lstm(x, training=training)
-    return _fused(lstm, x)
+    return _fused_with_gradient(lstm, x)
+
+
+def _fused_with_gradient(lstm: keras.layers.LSTM, x: tf.Tensor) -> tf.Tensor:
+    """The fused states; their gradient goes through Keras' loop, since that of `BlockLSTMV2` takes the gates in another
+    order than the op itself and is wrong."""
+
+    @tf.custom_gradient
+    def states(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                again = lstm(x, training=False)
+            by_x, *by_variables = tape.gradient(again, [x, *variables], upstream)
+            return (by_x, by_variables) if variables else by_x
+
+        return _fused(lstm, x), gradient
+
+    return states(x)
 
 
 def _fused(lstm: keras.layers.LSTM, x: tf.Tensor) -> tf.Tensor:

@@ -31,9 +31,15 @@ class TaskHead(ABC):
     def measure(self, logits: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """Each measure's value for each example, float32 `(batch_size,)`."""
 
-    def explained(self, logits: tf.Tensor) -> tf.Tensor:
-        """The number that an explanation of the answer is about, `(batch_size,)`: the largest logit."""
-        return tf.reduce_max(logits, axis=-1)
+    def explained(self, logits: tf.Tensor, *, answered: tf.Tensor | None = None) -> tf.Tensor:
+        """The number that an explanation of the answer is about, `(batch_size,)`: the logit that is the largest.
+
+        Args:
+            logits: float32 `(batch_size, outputs)`.
+            answered: the logits of the answer, if it is about those of another input.
+        """
+        largest = tf.argmax(logits if answered is None else answered, axis=-1)
+        return tf.gather(logits, largest, axis=-1, batch_dims=1)
 
     @abstractmethod
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -47,9 +47,11 @@ class Localization(TaskHead):
         right = self._class.measure(self._split(logits)[0], tf.cast(labels[:, 0], tf.int64))
         return [*right, boxes.overlap(box, labels[:, 1:])[0]]
 
-    def explained(self, logits: tf.Tensor) -> tf.Tensor:
+    def explained(self, logits: tf.Tensor, *, answered: tf.Tensor | None = None) -> tf.Tensor:
         """The largest logit of a class."""
-        return self._class.explained(self._split(logits)[0])
+        return self._class.explained(
+            self._split(logits)[0], answered=None if answered is None else self._split(answered)[0]
+        )
 
     def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
         """As of a classification, and `box`: float32 `(batch_size, 4)`, `xmin, ymin, xmax, ymax` in [0, 1]."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from models.text.words import first_words, join_features
+from models.text.tokens import Tokens, in_characters
+from models.text.words import first_words, join_features, valid_utf8, words_with_offsets
 
 IDS = "token_ids"
 UNKNOWN, FIRST_WORD = 1, 2
@@ -33,8 +34,19 @@ class WordIds(tf.Module):
         """Raw texts to `token_ids`, int64 RaggedTensor `(batch_size, None)`."""
         words = first_words(join_features(batch, self._features), self._length)
         ids = words.with_values(self._table.lookup(words.values))[:, : self._length]
-        empty = tf.cast(ids.row_lengths() == 0, tf.int64)
-        fill = tf.RaggedTensor.from_row_lengths(
-            tf.fill([tf.reduce_sum(empty)], tf.constant(UNKNOWN, tf.int64)), empty, validate=False
-        )
-        return {IDS: tf.concat([ids, fill], axis=1)}
+        return {IDS: _at_least_one(ids, tf.constant(UNKNOWN, tf.int64))}
+
+    def tokens(self, texts: tf.Tensor) -> Tokens:
+        """The words that have the ids; that of a text without any is empty. See `models/text/tokens.py`."""
+        texts = valid_utf8(texts)
+        words, starts, ends = (part[:, : self._length] for part in words_with_offsets(texts))
+        nowhere = tf.constant(0, tf.int64)
+        starts, ends = (_at_least_one(in_characters(texts, places), nowhere) for places in (starts, ends))
+        return Tokens(_at_least_one(words, tf.constant("")), starts, ends)
+
+
+def _at_least_one(ragged: tf.RaggedTensor, value: tf.Tensor) -> tf.RaggedTensor:
+    """Rows without values get this one."""
+    empty = tf.cast(ragged.row_lengths() == 0, tf.int64)
+    fill = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(empty)], value), empty, validate=False)
+    return tf.concat([ragged, fill], axis=1)

@@ -6,6 +6,7 @@ from typing import Final
 import tensorflow as tf
 import tensorflow_text
 
+from models.text.tokens import Tokens, in_characters
 from models.text.word_ids import IDS
 from models.text.words import valid_utf8
 
@@ -32,7 +33,7 @@ class WordPieces(tf.Module):
         self, vocabulary: Sequence[str], features: Sequence[str], sequence_length: int, *, lower_case: bool
     ) -> None:
         super().__init__()
-        self._features, self._length = tuple(features), sequence_length
+        self._features, self._length, self._vocabulary = tuple(features), sequence_length, tuple(vocabulary)
         self._start, self._end = (vocabulary.index(piece) for piece in (START, END))
         with tf.init_scope():  # its tables must not belong to the graph that happens to be traced first
             self._tokenizer = tensorflow_text.FastBertTokenizer(
@@ -55,6 +56,22 @@ class WordPieces(tf.Module):
         second_part = tf.concat([tf.ones_like(second), tf.ones_like(end)], axis=1)
         first_part = tf.concat([tf.zeros_like(start), tf.zeros_like(first), tf.zeros_like(end)], axis=1)
         return {IDS: ids, SEGMENTS: tf.concat([first_part, second_part], axis=1)}
+
+    def tokens(self, texts: tf.Tensor) -> Tokens:
+        """The pieces that have the ids, for one feature. See `models/text/tokens.py`."""
+        texts = valid_utf8(texts)
+        ids, *places = (part[:, : self._length - 2] for part in self._tokenizer.tokenize_with_offsets(texts))
+        starts, ends = (in_characters(texts, tf.cast(place, tf.int64)) for place in places)
+        words = ids.with_values(tf.gather(tf.constant(self._vocabulary), ids.values))
+        count = ids.nrows()
+        zero = tf.zeros([count, 1], tf.int64)
+        last = tf.cast(tf.strings.length(texts, unit="UTF8_CHAR"), tf.int64)[:, None]
+        start, end = (tf.fill([count, 1], piece) for piece in (START, END))
+        return Tokens(
+            tf.concat([start, words, end], axis=1),
+            tf.concat([zero, starts, last], axis=1),
+            tf.concat([zero, ends, last], axis=1),
+        )
 
     def _pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self._tokenizer.tokenize(valid_utf8(texts))

@@ -51,6 +51,22 @@ def first_words(texts: tf.Tensor, limit: int) -> tf.RaggedTensor:
     return _ragged(tf.raw_ops.StringSplitV2(input=_spaced(texts), sep="", maxsplit=limit))
 
 
+def words_with_offsets(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+    """Words as `split_words` gives them, and the bytes of the text where each begins and where it has ended.
+
+    Args:
+        texts: string `(batch_size,)`, valid UTF-8.
+    """
+    normalized, origins = _normalizer().normalize_with_offsets(texts)
+    words, starts, ends = tensorflow_text.regex_split_with_offsets(normalized, f" |{_ALONE}", _ALONE)
+
+    def in_text(places: tf.RaggedTensor) -> tf.RaggedTensor:
+        rows = tf.gather(origins.row_starts(), places.value_rowids())
+        return places.with_values(tf.cast(tf.gather(origins.values, rows + places.values), tf.int64))
+
+    return words, in_text(starts), in_text(ends)
+
+
 def _spaced(texts: tf.Tensor) -> tf.Tensor:
     """Normalized texts with nothing but spaces between words."""
     return tf.strings.regex_replace(_normalizer().normalize(valid_utf8(texts)), _ALONE, r" \1 ")

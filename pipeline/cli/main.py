@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "show": "Show a run: steps, times, metrics, verdicts, errors.",
     "lineage": "Show what an artifact was made from, and what from it.",
     "predict": "Ask a model for a prediction.",
+    "explain": "Show what in an input an answer comes from.",
     "schema": "Print the JSON Schema of the pipeline file, for editors.",
     "sample": "Fetch a real data set to try things on.",
     "doctor": "Say what is missing on this machine, before it hurts.",

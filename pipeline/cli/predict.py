@@ -1,14 +1,13 @@
 """`trainworks predict`: one prediction an input, in the shell."""
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from pipeline.cli.inputs import check_files, rows_of
 from pipeline.prediction import Prediction, Row, SavedModel
-from schemas.errors import ConfigError
 
 _SHOWN_INPUT = 48
 
@@ -24,14 +23,9 @@ def command(model: Path, inputs: tuple[str, ...], top: int, as_json: bool) -> No
     A model of several inputs takes `name=value ...` for an example (a repeated name begins the next), and lines that
     are JSON objects.
     """
-    if not all(_readable(given) for given in inputs if given.startswith("@")):
-        missing = next(given for given in inputs if given.startswith("@") and not _readable(given))
-        raise ConfigError(
-            f"{missing[1:]}: no such file. A text that begins with @ can be given on standard input, by `-`."
-        )
+    check_files(inputs)
     loaded = SavedModel(model)
-    rows = _rows(inputs, loaded.inputs)
-    answers = _answers(loaded, rows)
+    answers = _answers(loaded, rows_of(inputs, loaded.inputs))
     if as_json:
         for row, answer in answers:
             click.echo(json.dumps(_object(row, answer), ensure_ascii=False))
@@ -40,65 +34,9 @@ def command(model: Path, inputs: tuple[str, ...], top: int, as_json: bool) -> No
             click.echo(line)
 
 
-def _readable(given: str) -> bool:
-    return Path(given[1:]).is_file()
-
-
 def _answers(model: SavedModel, rows: Iterable[Row]) -> Iterator[tuple[Row, Prediction]]:
     for batch in model.batches(rows):
         yield from zip(batch, model.predict(batch), strict=True)
-
-
-def _rows(given: Sequence[str], names: Sequence[str]) -> Iterator[Row]:
-    """Each example's values by input name."""
-    if len(names) == 1:
-        yield from ({names[0]: text} for text in _texts(given))
-        return
-    row: dict[str, str] = {}
-    for text in given:
-        if text == "-" or text.startswith("@"):
-            yield from (_from_json(line, names) for line in _texts([text]))
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or name not in names:
-            raise ConfigError(f"This model takes {', '.join(f'{n}=...' for n in names)}. Received: {text}")
-        if name in row:
-            yield _whole(row, names)
-            row = {}
-        row[name] = value
-    if row:
-        yield _whole(row, names)
-
-
-def _texts(given: Sequence[str]) -> Iterator[str]:
-    for text in given:
-        if text == "-":
-            yield from (_line(line) for line in sys.stdin.buffer)
-        elif text.startswith("@"):
-            with Path(text[1:]).open("rb") as file:
-                yield from (_line(line) for line in file)
-        else:
-            yield text
-
-
-def _line(line: bytes) -> str:
-    return line.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
-def _from_json(line: str, names: Sequence[str]) -> Row:
-    try:
-        values = json.loads(line)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise ConfigError(f"A line must be a JSON object with {', '.join(names)}. Received: {line[:80]}")
-    return _whole({str(name): str(value) for name, value in values.items()}, names)
-
-
-def _whole(row: dict[str, str], names: Sequence[str]) -> Row:
-    if set(row) != set(names):
-        raise ConfigError(f"An example must have {', '.join(names)}. Received: {', '.join(row)}")
-    return row
 
 
 def _object(row: Row, answer: Prediction) -> dict[str, object]:

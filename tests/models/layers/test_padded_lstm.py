@@ -53,3 +53,20 @@ def test_a_saved_model_gives_the_same(x: np.ndarray, tmp_path) -> None:
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(model([x, LENGTHS]), again([x, LENGTHS]))
+
+
+def test_the_gradient_in_inference_is_that_of_training(x: np.ndarray) -> None:
+    layer = PaddedLSTM(4)
+    layer(x, LENGTHS)
+
+    def gradients(training: bool) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            given = tf.constant(x)
+            tape.watch(given)
+            states = layer(given, tf.constant(LENGTHS), training=training)[:, 0]
+            total = tf.reduce_sum(states * tf.range(8.0))
+        found: list[tf.Tensor] = tape.gradient(total, [given, *(v.value for v in layer.trainable_variables)])
+        return found
+
+    for ours, theirs in zip(gradients(training=False), gradients(training=True), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)

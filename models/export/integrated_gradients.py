@@ -1,0 +1,103 @@
+"""Integrated gradients in the graph: what each token adds to an answer (Sundararajan et al. 2017, arXiv:1703.01365)."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import tensorflow as tf
+
+from models.export.embedded import Embedded
+from models.padding import pad
+from models.tasks import TaskHead
+from models.text.tokens import Tokenizer
+
+MOST_STEPS: Final = 512
+"""More steps than that are refused: each is a pass through the network and back."""
+
+
+class TextExplanation:
+    """Explains a network's answers about texts.
+
+    The baseline is a text of as many vectors of zeros. What is explained is the logit of the answer's class (for a
+    regression, the prediction's), and the sum of attributions is its rise from the baseline to the text, but for the
+    error of the sum that stands for the integral (the midpoint rule).
+
+    Args:
+        embedded: the network.
+        preprocess: from raw features to model inputs.
+        tokenizer: tells what the ids stand for.
+        task: makes answers of logits.
+    """
+
+    def __init__(
+        self,
+        embedded: Embedded,
+        preprocess: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]],
+        tokenizer: Tokenizer,
+        task: TaskHead,
+    ) -> None:
+        self._embedded, self._preprocess, self._tokenizer, self._task = embedded, preprocess, tokenizer, task
+
+    def __call__(self, name: str, texts: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers, and for each text its tokens and what they add.
+
+        Args:
+            name: of the feature.
+            texts: string `(batch_size,)`.
+            steps: int64 `(batch_size,)`, from 1 to MOST_STEPS; all texts take the largest number.
+
+        Returns:
+            What the task answers, and `tokens` string, `starts` and `ends` int64 (see `models/text/tokens.py`), and
+            `attributions` float32, each `(batch_size, length)`, with empty tokens after the end of a shorter text;
+            `explained` and `baseline`, float32 `(batch_size,)`: the number that is explained, and where it starts.
+        """
+        steps = _checked(steps)
+        inputs = pad(self._preprocess({name: texts}))
+        vectors, logits = self._embedded.looked_at(inputs)
+
+        @tf.function(autograph=False)  # so that the network is traced once for all it is asked
+        def explained(at: tf.Tensor) -> tf.Tensor:
+            return self._task.explained(self._embedded.logits(inputs, at), answered=logits)
+
+        slope = _mean_gradient(explained, vectors, steps)
+        words, starts, ends = self._tokenizer.tokens(texts)
+        shape = tf.cast(tf.shape(vectors)[:2], tf.int64)
+        return {
+            "tokens": words.to_tensor("", shape=shape),
+            "starts": starts.to_tensor(shape=shape),
+            "ends": ends.to_tensor(shape=shape),
+            "attributions": tf.reduce_sum(slope * tf.cast(vectors, tf.float32), axis=-1),
+            "explained": self._task.explained(logits, answered=logits),
+            "baseline": explained(tf.zeros_like(vectors)),
+            **self._task.answers(logits),
+        }
+
+
+def _checked(steps: tf.Tensor) -> tf.Tensor:
+    """The largest number, int64 `()`."""
+    within = tf.reduce_all((steps >= 1) & (steps <= MOST_STEPS))
+    # An op that is used, since a graph drops those whose result nobody asks for.
+    checked = tf.debugging.Assert(within, [f"`steps` must be from 1 to {MOST_STEPS}."], summarize=1)
+    with tf.control_dependencies([checked] if checked is not None else []):
+        return tf.reduce_max(tf.concat([steps, tf.ones((1,), tf.int64)], axis=0))
+
+
+def _mean_gradient(explained: Callable[[tf.Tensor], tf.Tensor], vectors: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """The mean of gradients on the way from zeros to `vectors`, float32, in their shape.
+
+    Places on the way are the squares of evenly spaced ones: networks that normalize their vectors change fastest near
+    zero, where one step in a hundred would be too long.
+    """
+    length = 1.0 / tf.cast(steps, tf.float32)
+
+    def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        middle = (tf.cast(step, tf.float32) + 0.5) * length
+        at = vectors * tf.cast(middle**2, vectors.dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            number = explained(at)
+        gradient = tape.gradient(number, at, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return step + 1, total + 2.0 * middle * length * tf.cast(gradient, tf.float32)
+
+    first = (tf.constant(0, tf.int64), tf.zeros(tf.shape(vectors), tf.float32))
+    shapes = (tf.TensorShape([]), tf.TensorShape([None, None, vectors.shape[-1]]))
+    return tf.while_loop(lambda step, _: step < steps, body, first, shape_invariants=shapes, parallel_iterations=1)[1]

@@ -1,0 +1,118 @@
+"""`trainworks explain`: where a model's answers come from."""
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from pipeline.cli.inputs import check_files, rows_of
+from pipeline.explanation import Explanation, explanations
+from pipeline.explanation_page import balance, headline, page
+from pipeline.prediction import Row, SavedModel
+from pipeline.tables import is_terminal, printable, width_of
+from schemas.errors import ConfigError
+from schemas.files import write_atomically
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_AT_ONCE: Final = 16
+_SHADES: Final = " ░▒▓█"
+_MAP_ROWS, _MAP_COLUMNS = 16, 32
+
+
+@click.command(help="Show what in an input an answer comes from.")
+@click.argument("model", metavar="MODEL_DIR", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--steps", type=click.IntRange(1, 512), default=50, show_default=True, help="How exact, for texts.")
+@click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, help="How many words to list.")
+@click.option("--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object an input.")
+def command(model: Path, inputs: tuple[str, ...], *, steps: int, top: int, html: Path | None, as_json: bool) -> None:
+    """An INPUT is as for `trainworks predict`. Of a text, words are told that speak for the answer and against it
+    (integrated gradients); of a picture, places (Grad-CAM)."""
+    check_files(inputs)
+    if html and not html.resolve().parent.is_dir():
+        raise ConfigError(f"`--html` must be a file in a folder that is there. Received: {html}")
+    loaded = SavedModel(model)
+    found = []
+    for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps):
+        if as_json:
+            click.echo(json.dumps(_object(explanation), ensure_ascii=False))
+        else:
+            _show(explanation, top)
+        if html:
+            found.append(explanation)
+    if html:
+        write_atomically(page(found, top=top).encode(), html)
+
+
+def _explained(model: SavedModel, rows: Iterator[Row], steps: int) -> Iterator[Explanation]:
+    for batch in model.batches(rows):
+        remaining = iter(batch)
+        while some := list(islice(remaining, _AT_ONCE)):
+            yield from explanations(model, some, steps=steps)
+
+
+def _object(explanation: Explanation) -> dict[str, object]:
+    prediction = explanation.prediction
+    answer = {"input": explanation.shown, **prediction.outputs, "scores": dict(prediction.scores)}
+    if explanation.heat_map:
+        return {**answer, "heat_map": explanation.heat_map}
+    words = [
+        {"word": word.text, "start": word.start, "end": word.end, "attribution": word.attribution}
+        for word in explanation.words
+    ]
+    return {**answer, "explained": explanation.explained, "baseline": explanation.baseline, "words": words}
+
+
+def _show(explanation: Explanation, top: int) -> None:
+    """The answer, the text with its words colored, and a line a word."""
+    from rich.console import Console
+
+    console = Console(
+        file=sys.stdout, width=width_of(sys.stdout), highlight=False, soft_wrap=not is_terminal(sys.stdout)
+    )
+    console.print(headline(explanation), style="bold", markup=False)
+    if explanation.heat_map:
+        console.print(_shaded(explanation), markup=False)
+        return
+    console.print(_colored(explanation))
+    for word in explanation.strongest(top):
+        console.print(f"  {word.attribution:+8.3f}  {printable(word.text)}", markup=False)
+    console.print(balance(explanation), style="dim", markup=False)
+    console.print()
+
+
+def _colored(explanation: Explanation) -> "Text":
+    from rich.text import Text
+
+    largest = max((abs(word.attribution) for word in explanation.words), default=0.0) or 1.0
+    colored, at = Text(), 0
+    for word in explanation.words:
+        colored.append(printable(explanation.shown[at : word.start]))
+        strength = round(160 * abs(word.attribution) / largest)
+        color = f"rgb(0,{strength},0)" if word.attribution > 0 else f"rgb({strength},0,0)"
+        style = f"white on {color}" if strength > 16 else ""
+        colored.append(printable(explanation.shown[word.start : word.end]), style=style)
+        at = word.end
+    colored.append(printable(explanation.shown[at:]))
+    return colored
+
+
+def _shaded(explanation: Explanation) -> str:
+    """The heat map in characters, each the hottest of its place."""
+    heat = explanation.heat_map
+    height, width = len(heat), len(heat[0])
+    rows, columns = min(_MAP_ROWS, height), min(_MAP_COLUMNS, width)
+
+    def hottest(row: int, column: int) -> float:
+        across = range(column * width // columns, (column + 1) * width // columns)
+        return max(heat[y][x] for y in range(row * height // rows, (row + 1) * height // rows) for x in across)
+
+    lines = ([hottest(row, column) for column in range(columns)] for row in range(rows))
+    return "\n".join("".join(_SHADES[min(int(h * len(_SHADES)), 4)] for h in line) for line in lines)

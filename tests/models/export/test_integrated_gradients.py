@@ -1,0 +1,110 @@
+"""Attributions by hand, and that they add up whatever the family."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.export.integrated_gradients import MOST_STEPS
+from models.export.saved_model import export
+from models.registry import family_class
+from models.tasks import Classification, Regression
+from models.text.wordpieces import SPECIAL
+from schemas.artifacts import Model
+
+WORDS = ["the", "cat", "sat", "中", "文", "x"]
+TEXTS = ["The cat sat on 中文 x", "", "cat"]
+
+
+def exported(folder, family: str, task=None, features=("text",), **hyperparameters):
+    found = family_class(family)
+    made = found(found.Config.model_validate(hyperparameters), features)
+    keras.utils.set_random_seed(4)
+    task = task or Classification(["a", "b", "c"])
+    facts = {"vocabulary": [*SPECIAL, *WORDS] if family == "bert" else WORDS, "lower_case": 1}
+    network = made.network(facts, task.outputs)
+    random = np.random.default_rng(1)
+    for variable in network.trainable_variables:  # far from where training starts, where nothing matters yet
+        variable.assign(variable + random.normal(size=variable.shape, scale=0.1))
+    model = Model(folder)
+    columns = dict.fromkeys(features, "BYTES")
+    names = {name: name for name in features}
+    export(network, made.preprocess(facts), task=task, features=names, columns=columns, model=model)
+    return tf.saved_model.load(str(model.serving))
+
+
+def explained(model, texts: list[str], steps: int) -> dict[str, np.ndarray]:
+    signature = model.signatures["explain"]
+    asked = signature(
+        text=tf.constant(texts, tf.string, (len(texts),)),
+        steps=tf.constant([steps] * len(texts), tf.int64, (len(texts),)),
+    )
+    return {name: value.numpy() for name, value in asked.items()}
+
+
+FAMILIES = [
+    ("lstm", {"embedding_dim": 8, "units": 6}),
+    ("transformer", {"width": 16, "layers": 1}),
+    ("bert", {"size": "tiny"}),
+]
+
+
+@pytest.mark.parametrize(("family", "hyperparameters"), FAMILIES)
+def test_parts_add_up_to_the_answer(tmp_path, family, hyperparameters):
+    model = exported(tmp_path, family, **hyperparameters)
+    found = explained(model, TEXTS, 50)
+    answers = model.signatures["serving_default"](text=tf.constant(TEXTS))
+
+    np.testing.assert_array_equal(found["scores"], answers["scores"])
+    rise = found["explained"] - found["baseline"]
+    assert np.abs(rise).min() > 1e-3
+    missing = np.abs(found["attributions"].sum(axis=1) - rise)
+    assert (missing < 0.02 * np.abs(found["attributions"]).sum(axis=1)).all()
+    shape = found["attributions"].shape
+    assert found["tokens"].shape == found["starts"].shape == found["ends"].shape == shape
+    padding = (found["tokens"] == b"") & (np.arange(shape[1]) > 0)
+    assert not found["attributions"][padding].any()
+    assert explained(model, [], 3)["attributions"].shape[0] == 0
+
+
+def test_a_linear_network_is_explained_exactly(tmp_path):
+    """The mean of embeddings, then one layer: a word's part is its vector's product with the weights of the class."""
+
+    class Words(tf.Module):
+        def __call__(self, batch):
+            return {"token_ids": tf.RaggedTensor.from_tensor(self._ids(batch["text"]))}
+
+        def _ids(self, texts):
+            return tf.strings.to_number(tf.strings.split(texts, " ").to_tensor("0"), tf.int64)
+
+        def tokens(self, texts):
+            from models.text.tokens import Tokens
+
+            words = tf.strings.split(texts, " ")
+            zeros = words.with_values(tf.zeros_like(words.values, tf.int64))
+            return Tokens(words, zeros, zeros)
+
+    ids = keras.Input((None,), dtype="int64", name="token_ids")
+    vectors = keras.layers.Embedding(4, 2, name="embedding")(ids)
+    logits = keras.layers.Dense(1, name="logits")(keras.layers.GlobalAveragePooling1D()(vectors))
+    network = keras.Model({"token_ids": ids}, logits)
+    weights = [[[0, 0], [1, 2], [3, -1], [0, 5]], [[2], [1]], [0.5]]
+    network.set_weights([np.array(weight, np.float32) for weight in weights])
+    model = Model(tmp_path)
+    export(network, Words(), task=Regression(), features={"text": "t"}, columns={"t": "BYTES"}, model=model)
+    found = explained(tf.saved_model.load(str(model.serving)), ["1 2 3 1"], 1)
+
+    np.testing.assert_allclose(found["attributions"], [[1.0, 1.25, 1.25, 1.0]], atol=1e-6)
+    np.testing.assert_allclose([found["baseline"], found["explained"]], [[0.5], [5.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [0, -1, MOST_STEPS + 1])
+def test_the_number_of_steps_is_limited(tmp_path, steps):
+    model = exported(tmp_path, "transformer", width=8, layers=1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"`steps` must be from 1 to {MOST_STEPS}"):
+        explained(model, ["cat"], steps)
+
+
+def test_a_pair_of_texts_is_not_explained(tmp_path):
+    model = exported(tmp_path, "bert", features=("first", "second"), size="tiny")
+    assert set(model.signatures) == {"serving_default", "serve_examples", "classify", "embed"}

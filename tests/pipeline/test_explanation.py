@@ -1,0 +1,124 @@
+"""Explanations of a small network that was exported as families' are."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli.explain import command
+from pipeline.explanation import Explanation, Word, explanations
+from pipeline.explanation_page import page
+from pipeline.prediction import Prediction, SavedModel
+from schemas.errors import ConfigError
+
+TEXT = "Unaffable <b>cats</b> \u4e2d\u6587"
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder of word pieces at random, exported."""
+    import keras
+
+    from models.bert import Bert, BertHyperparameters
+    from models.export.saved_model import export
+    from models.tasks import Classification
+    from models.text.wordpieces import SPECIAL
+    from schemas.artifacts import Model
+
+    family = Bert(BertHyperparameters(size="tiny"), ("text",))
+    facts = {"vocabulary": [*SPECIAL, "una", "##ffa", "##ble", "cats", "b", "<", ">", "/", "\u4e2d"], "lower_case": 1}
+    keras.utils.set_random_seed(2)
+    model = Model(tmp_path_factory.mktemp("bert"))
+    names = {"text": "text"}
+    task = Classification(["yes", "no"])
+    export(
+        family.network(facts, 2),
+        family.preprocess(facts),
+        task=task,
+        features=names,
+        columns={"text": "BYTES"},
+        model=model,
+    )
+    return model.uri
+
+
+def ask(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_pieces_of_a_word_are_one(bert: Path) -> None:
+    (found,) = explanations(SavedModel(bert), [{"text": TEXT}], steps=20)
+    assert [word.text for word in found.words] == [
+        "Unaffable",
+        "<",
+        "b",
+        ">",
+        "cats",
+        "<",
+        "/",
+        "b",
+        ">",
+        "\u4e2d",
+        "\u6587",
+    ]
+    assert all(TEXT[word.start : word.end] == word.text for word in found.words)
+    assert found.prediction == SavedModel(bert).predict([{"text": TEXT}])[0]
+    assert found.explained != found.baseline
+
+
+def test_the_same_word_counts_together() -> None:
+    words = (Word("a", 0, 1, 0.5), Word("b", 2, 3, -0.7), Word("a", 4, 5, 0.4))
+    found = Explanation("a b a", Prediction({}), words)
+    assert [(word.text, round(word.attribution, 6)) for word in found.strongest(2)] == [("a", 0.9), ("b", -0.7)]
+
+
+def test_the_command_tells_words_and_writes_a_page(bert: Path, tmp_path: Path) -> None:
+    result = ask(bert, TEXT, "--steps", "5", "--top", "2", "--html", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[0] in ("yes", "no")
+    assert lines[1] == TEXT
+    assert [line.split()[0][0] in "+-" for line in lines[2:4]] == [True, True]
+    written = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<b>" not in written and "&lt;" in written and ">\u4e2d</mark>" in written
+    assert written.count("<section>") == 1
+
+
+def test_a_text_runs_nothing_in_the_page() -> None:
+    text = "<script>alert(1)</script>\"'&"
+    words = (Word("script", 1, 7, 1.0),)
+    written = page([Explanation(text, Prediction({"label": "<i>", "score": 1.0}, (("<i>", 1.0),)), words)], top=3)
+    assert "<script" not in written and "<i>" not in written
+    assert "&lt;<mark" in written and "&quot;&#x27;&amp;" in written
+
+
+def test_as_json(bert: Path) -> None:
+    result = ask(bert, "cats", "--steps", "30", "--json")
+    found = json.loads(result.stdout)
+    assert found["words"][0]["word"] == "cats" and (found["words"][0]["start"], found["words"][0]["end"]) == (0, 4)
+    assert set(found["scores"]) == {"yes", "no"} and found["input"] == "cats"
+
+
+def test_a_model_without_that_signature(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Length(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"prediction": tf.strings.length(text)}
+
+    module = Length()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
+    with pytest.raises(ConfigError, match=r"must have signature `explain`. Received: serving_default"):
+        list(explanations(SavedModel(tmp_path), [{"text": "a"}], steps=1))
+
+
+def test_a_page_in_a_folder_that_is_not_there(bert: Path, tmp_path: Path) -> None:
+    from pipeline.cli.main import trainworks
+
+    result = CliRunner().invoke(
+        trainworks, ["explain", str(bert), "cats", "--html", str(tmp_path / "no" / "page.html")]
+    )
+    assert result.exit_code == 2
+    assert "`--html` must be a file in a folder that is there" in result.stderr
