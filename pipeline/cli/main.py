@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "lineage": "Show what an artifact was made from, and what from it.",
     "predict": "Ask a model for a prediction.",
     "explain": "Show what in an input an answer comes from.",
+    "embed": "Write the vectors that a model makes of inputs.",
     "schema": "Print the JSON Schema of the pipeline file, for editors.",
     "sample": "Fetch a real data set to try things on.",
     "doctor": "Say what is missing on this machine, before it hurts.",
