@@ -13,7 +13,17 @@ from pathlib import Path
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.table import Row, markdown, to_json
 
-SUBJECTS = ("like_for_like", "startup", "accuracy", "pictures", "images", "throughput", "training_step")
+SUBJECTS = (
+    "like_for_like",
+    "startup",
+    "accuracy",
+    "fine_tuning",
+    "explanation",
+    "pictures",
+    "images",
+    "throughput",
+    "training_step",
+)
 
 
 def main() -> int:

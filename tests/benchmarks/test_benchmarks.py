@@ -80,3 +80,10 @@ def test_memory_does_not_grow_with_the_documents(data: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_training_step_is_near_the_bare_loop(data: Path, tmp_path: Path) -> None:
     assert 0.5 < measured("training_step", data, tmp_path)["a training step"]["ratio"] < 1.5
+
+
+@pytest.mark.slow
+def test_explanation(data: Path, tmp_path: Path) -> None:
+    rows = measured("explanation", data, tmp_path / "work")
+    missing = rows["transformer, integrated gradients of 50 steps, what is missing, 95th percentile"]
+    assert 0 < missing["ours"] < 100 and missing["limit"] == 2.0
