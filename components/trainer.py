@@ -72,7 +72,9 @@ class Trainer(Component):
         family = make_family(self.model_config, tuple(self.features), self.modality, context.base)
         spec, facts = feature_spec(self.transform_graph.transformed_schema), load_facts(self.transform_graph.facts)
         preprocess = family.preprocess(facts) if is_raw(spec) else None
-        train, validation = (self._batches(split, spec, preprocess) for split in ("train", self.eval_split))
+        train, validation = (
+            self._batches(split, spec, preprocess, context.scratch) for split in ("train", self.eval_split)
+        )
         head = self._head(train)
         on_device = self._augment(head) if self.training.augment_on == "device" else None
         train.augment = None if on_device else self._augment(head)
@@ -94,7 +96,7 @@ class Trainer(Component):
                     f" and `_` only. Received: {name}"
                 )
 
-    def _batches(self, split: str, spec: "FeatureSpec", preprocess: "Preprocess | None") -> "Batches":
+    def _batches(self, split: str, spec: "FeatureSpec", preprocess: "Preprocess | None", scratch: Path) -> "Batches":
         from models.training.dataset import Batches
 
         return Batches(
@@ -105,6 +107,7 @@ class Trainer(Component):
             bucket_by_length=self.training.bucket_by_length,
             seed=self.training.seed,
             preprocess=preprocess,
+            pixels_folder=scratch / "pixels" if self.training.cache == "disk" else None,
         )
 
     def _head(self, train: "Batches") -> "TaskHead":

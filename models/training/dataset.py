@@ -5,7 +5,7 @@ sorted by length within the chunk, cut into batches, and the batches' order is s
 share a batch, while no operation runs on single records. The order depends on the seed and the epoch alone.
 
 Pictures have no length, and a chunk of them is one batch: decoded once and kept where all of the split fits into
-memory, else whenever they are read, several batches at a time.
+memory, or on disk where that is asked for, else whenever they are read, several batches at a time.
 """
 
 import math
@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.padding import pad
+from models.training.mapped import MappedRows
 from models.training.preparation import FeatureSpec, Preparation, Prepared
 from schemas.errors import DataError
 from schemas.features import LABEL
@@ -65,6 +66,7 @@ class Batches:
         seed: with the epoch's number, decides the order.
         cache_bytes: a split up to this size is kept in memory.
         preprocess: from raw features to model inputs, where examples hold raw features.
+        pixels_folder: decoded pictures are kept in files there, whatever their size, and not in memory.
 
     Attributes:
         num_examples: examples of the split.
@@ -73,6 +75,7 @@ class Batches:
 
     Raises:
         DataError: there are no examples.
+        ConfigError: the disk of `pixels_folder` has no space for them.
     """
 
     def __init__(
@@ -86,14 +89,16 @@ class Batches:
         seed: int = 0,
         cache_bytes: int = CACHE_BYTES,
         preprocess: "Preprocess | None" = None,
+        pixels_folder: Path | None = None,
     ) -> None:
+        self._name, self._pixels_folder = name, pixels_folder
         self._files = [str(path) for path in shards]
         self.batch_size, self._seed, self._cache_bytes = batch_size, seed, cache_bytes
         self._prepare = Preparation(spec, preprocess)
         self._bucket = bucket_by_length and self._prepare.ragged
         self.class_weights: Sequence[float] | None = None
         self.augment: Augment | None = None
-        self._kept: Prepared | None = None
+        self._kept: Prepared | MappedRows | None = None
         self._records, self.num_examples, self._bytes = self._read_through()
         if not self.num_examples:
             raise DataError(f"The split `{name}` must hold examples for training. Received: none")
@@ -107,7 +112,7 @@ class Batches:
     def labels(self) -> Iterator[np.ndarray]:
         """The labels alone, in pieces, in the order of the records."""
         if self._kept is not None:
-            yield self._kept[LABEL].numpy()
+            yield np.asarray(self._kept[LABEL])
             return
         for records in self._pieces():
             yield self._prepare.labels(records).numpy()
@@ -190,12 +195,19 @@ class Batches:
         return tf.concat(kept, axis=0) if kept else None, count, size
 
     @_plain_python
-    def _decoded(self) -> Prepared | None:
+    def _decoded(self) -> "Prepared | MappedRows | None":
         """All pictures, unless they are too many to keep decoded; then the encoded ones are no longer needed."""
-        size = self._prepare.row_bytes
-        if size is None or size * self.num_examples > self._cache_bytes:
+        if self._prepare.row_bytes is None:
             return None
-        pieces = list(self._in_turn().map(self._prepare, num_parallel_calls=_WORKERS))
+        size = self._prepare.row_bytes * self.num_examples
+        decoded = self._in_turn().map(self._prepare, num_parallel_calls=_WORKERS)
+        if self._pixels_folder is not None:
+            mapped = MappedRows(self._pixels_folder, self._name, decoded, size)
+            self._records = None
+            return mapped
+        if size > self._cache_bytes:
+            return None
+        pieces = list(decoded)
         self._records = None
         with tf.device("CPU"):
             return {name: tf.concat([piece.pop(name) for piece in pieces], axis=0) for name in list(pieces[0])}
@@ -205,11 +217,16 @@ class Batches:
         if self._records is None and self._kept is None:
             return self._stream(self._files).batch(self._chunk_size)
         starts = tf.data.Dataset.range(0, self.num_examples, self._chunk_size)
-        return starts.map(lambda start: self._rows(lambda kept: kept[start : start + self._chunk_size]))
+        return starts.map(
+            lambda start: self._rows(tf.range(start, tf.minimum(start + self._chunk_size, self.num_examples)))
+        )
 
-    def _rows(self, pick: Callable[[tf.Tensor], tf.Tensor]) -> "tf.Tensor | Prepared":
-        """What `pick` takes of what is kept in memory."""
-        return tf.nest.map_structure(pick, self._records if self._kept is None else self._kept)
+    def _rows(self, rows: tf.Tensor) -> "tf.Tensor | Prepared":
+        """The rows of these numbers of what is kept."""
+        if isinstance(self._kept, MappedRows):
+            return self._kept.gather(rows)
+        kept = self._records if self._kept is None else self._kept
+        return tf.nest.map_structure(lambda values: tf.gather(values, rows), kept)
 
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         """The batches of one epoch."""
@@ -233,7 +250,7 @@ class Batches:
         order = tf.random.experimental.stateless_shuffle(tf.range(self.num_examples), seeds)
         starts = tf.data.Dataset.range(0, self.num_examples, self._chunk_size)
         rows = starts.map(lambda start: order[start : start + self._chunk_size])
-        return rows.map(lambda mine: self._rows(lambda kept: tf.gather(kept, mine)))
+        return rows.map(self._rows)
 
     def _shuffled_stream(self, seeds: tf.Tensor) -> tf.data.Dataset:
         """Shards in random order, through a buffer of as many records as may be kept in memory."""

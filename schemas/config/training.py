@@ -82,6 +82,10 @@ class TrainingConfig(Section):
     bucket_by_length: bool = True
     """Batch examples of like length, so that short texts do not pay for long ones."""
 
+    cache: Literal["auto", "disk"] = "auto"
+    """For pictures: `auto` keeps them decoded in memory where they take at most 256 MB, and else decodes them in each
+    epoch; `disk` decodes them once, whatever their size, into files that last as long as the training."""
+
     steps_per_loop: int = Field(default=50, ge=1)
     """Steps run inside one tf.function call."""
 

@@ -1,6 +1,7 @@
 """Batches: every example exactly once, in an order that the seed and the epoch decide."""
 
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from models.training.dataset import Batches
 from models.training.preparation import feature_spec
-from schemas.errors import DataError
+from schemas.errors import ConfigError, DataError
 
 ALL = list(range(100, 400))
 
@@ -178,6 +179,24 @@ def test_pictures_resume_at_any_step(make_pictures, place):
 def test_pictures_in_memory_come_in_one_order_decoded_or_not(make_pictures):
     decoded, encoded = (make_pictures(30, **PLACES[place]) for place in ("decoded", "encoded"))
     assert seen(decoded.training(2)) == seen(encoded.training(2))
+
+
+def test_pictures_on_disk_come_as_from_memory_and_leave_no_file(make_pictures, tmp_path):
+    folder = tmp_path / "scratch" / "pixels"
+    mapped, decoded = make_pictures(30, cache_bytes=1, pixels_folder=folder), make_pictures(30)
+    assert not list(folder.iterdir())
+    assert seen(mapped.training(3)) == seen(decoded.training(3))
+    assert seen(mapped.training(3, epoch=1, skip=3)) == seen(decoded.training(3))[7:]
+    assert seen(mapped.evaluation()) == seen(decoded.evaluation())
+    np.testing.assert_array_equal(np.concatenate(list(mapped.labels())), np.concatenate(list(decoded.labels())))
+
+
+def test_a_disk_that_is_too_small_is_told(make_pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(
+        ConfigError, match=r"`training.cache: disk` must find 4.56e-06 GB .* `train`.* Received: 1e-06 GB"
+    ):
+        make_pictures(30, pixels_folder=tmp_path)
 
 
 @pytest.mark.parametrize("place", PLACES)
