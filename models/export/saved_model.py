@@ -1,8 +1,10 @@
 """Writing a trained model: `Format-Serving/` for servers, `Format-Keras/model.keras` for Keras."""
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,9 +57,20 @@ def export(
         serving = ServingModel(network, preprocess, task=task, features=features, columns=columns, assets=assets)
         # What `explain` needs of gradients is in its graph; those of the rest would be of use to nobody who only asks.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(serving, str(model.serving), signatures=serving.signatures(), options=options)
+        with _no_bytecode():
+            tf.saved_model.save(serving, str(model.serving), signatures=serving.signatures(), options=options)
     name_methods(model.serving)
     _save_keras(network, model.keras)
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """TensorFlow converts a function of its own by AutoGraph, and its bytecode would stay in the temporary folder."""
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = writes_none
 
 
 def name_methods(folder: Path) -> None:
