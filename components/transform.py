@@ -107,14 +107,14 @@ class Transform(Component):
 
         from components.transforms.materialize import TransformModule, signature_of_raw
         from models.facts import load_facts
+        from models.saving import save
 
         module = TransformModule(family.preprocess(load_facts(self.transform_graph.facts)), raw, label)
         module.vocabularies = [
             tf.saved_model.Asset(str(path)) for path in sorted(self.transform_graph.facts.glob("*.txt"))
         ]
         signature = module.transform_features.get_concrete_function()
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(self.transform_graph.transform_fn), options=options)
+        save(module, self.transform_graph.transform_fn, experimental_custom_gradients=False)
         outputs = dict(signature.structured_outputs)
         if not self._materializes(family):
             outputs = {**signature_of_raw(raw), LABEL: outputs[LABEL]}

@@ -1,18 +1,16 @@
 """Writing a trained model: `Format-Serving/` for servers, `Format-Keras/model.keras` for Keras."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import keras
-import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from models.export.serving import ServingModel
+from models.saving import save
 from models.tasks import TaskHead
 from schemas.artifacts import INPUTS, Model
 from schemas.config import Modality
@@ -56,21 +54,9 @@ def export(
         assets = [*_write_labels(Path(folder), task), _write_inputs(Path(folder), features, modality)]
         serving = ServingModel(network, preprocess, task=task, features=features, columns=columns, assets=assets)
         # What `explain` needs of gradients is in its graph; those of the rest would be of use to nobody who only asks.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        with _no_bytecode():
-            tf.saved_model.save(serving, str(model.serving), signatures=serving.signatures(), options=options)
+        save(serving, model.serving, signatures=serving.signatures(), experimental_custom_gradients=False)
     name_methods(model.serving)
     _save_keras(network, model.keras)
-
-
-@contextmanager
-def _no_bytecode() -> Iterator[None]:
-    """TensorFlow converts a function of its own by AutoGraph, and its bytecode would stay in the temporary folder."""
-    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = writes_none
 
 
 def name_methods(folder: Path) -> None:
