@@ -79,11 +79,12 @@ def make_optimizer(config: TrainingConfig, model: keras.Model, total_steps: int)
 
 
 def undecayed(model: keras.Model) -> list[keras.Variable]:
-    """Variables that weight decay must leave alone: biases, embeddings and the scales of norms."""
+    """Variables that weight decay must leave alone: biases, embeddings (KerasHub's of positions, too) and the scales of
+    norms."""
     found = {}
     for layer in model._flatten_layers(include_self=False, recursive=True):
         for variable in layer._trainable_variables:
-            if len(variable.shape) < 2 or variable.name == "bias" or isinstance(layer, keras.layers.Embedding):
+            if len(variable.shape) < 2 or variable.name in ("bias", "embeddings"):
                 found[id(variable)] = variable
     return list(found.values())
 

@@ -7,6 +7,11 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from models.bert import SIZES, Bert, BertHyperparameters
+from models.tasks import Classification
+from models.training.optimizers import make_optimizer, undecayed
+from models.training.steps import Steps
+from models.training.strategies import precision
+from schemas.config import TrainingConfig
 from tests.models.text.hugging_face import PIECES, last_hidden_state, write
 
 IDS = np.array([[2, 32, 33, 34, 3], [2, 33, 3, 0, 0]])
@@ -71,6 +76,41 @@ def test_without_weights_there_is_a_size_and_a_vocabulary_of_the_corpus(tmp_path
     assert network.get_layer("backbone").output.shape == (None, None, SIZES["tiny"].width)
     layers = [layer.name for layer in network.get_layer("backbone").layers if "transformer_layer" in layer.name]
     assert layers == ["transformer_layer_0", "transformer_layer_1"]
+
+
+def test_weight_decay_is_for_kernels_alone(tmp_path: Path) -> None:
+    write(tmp_path / "bert")
+    network = family(tmp_path).network({"vocabulary": PIECES, "lower_case": 1}, 3)
+    exempt = {id(variable) for variable in undecayed(network)}
+    names = {id(variable) in exempt: set() for variable in network.trainable_variables}
+    for variable in network.trainable_variables:
+        names[id(variable) in exempt].add(variable.name)
+    assert names == {False: {"kernel"}, True: {"bias", "embeddings", "beta", "gamma"}}
+
+
+def test_bfloat16_trains_and_a_float32_network_comes_of_it(tmp_path: Path) -> None:
+    write(tmp_path / "bert")
+    bert = family(tmp_path, lora={"rank": 2})
+    facts = {"vocabulary": PIECES, "lower_case": 1}
+    keras.utils.set_random_seed(1)
+    with precision("mixed_bfloat16"):
+        network = bert.network(facts, 3)
+    before = network.get_weights()
+    config = TrainingConfig(optimizer="adamw", learning_rate=0.01)
+    steps = Steps(
+        network, make_optimizer(config, network, 2), Classification(["a", "b", "c"]), tf.distribute.get_strategy()
+    )
+    batch = ({"token_ids": IDS}, np.array([0, 1]), np.ones(2, np.float32))
+    sums = steps.train(iter(tf.data.Dataset.from_tensors(batch).repeat()), 2)
+    assert sums.broken_step == -1
+    changed = [not np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True)]
+    assert any(changed)
+
+    plain = bert.network(facts, 3)
+    plain.set_weights(network.get_weights())
+    merged = bert.exported(plain, facts, 3)
+    assert {layer.compute_dtype for layer in merged._flatten_layers()} == {"float32"}
+    np.testing.assert_allclose(merged({"token_ids": IDS}), plain({"token_ids": IDS}), atol=1e-5)
 
 
 def test_a_saved_network_answers_alike(tmp_path: Path) -> None:
