@@ -55,7 +55,8 @@ class BertHyperparameters(Hyperparameters):
     """With `weights: none`: 2 layers of 128 channels, 4 of 256, 4 of 512, or 12 of 768."""
 
     vocabulary_size: int = Field(default=8_000, ge=100)
-    """With `weights: none`: word pieces that are learned from the training split."""
+    """With `weights: none`: most word pieces that are learned from the training split, its most frequent characters
+    among them; what they cannot spell is unknown."""
 
     sequence_length: int = Field(default=192, ge=8)
     """Word pieces of a text, or of a pair of texts, that are read; the rest is cut off."""

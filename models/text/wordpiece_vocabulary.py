@@ -13,7 +13,8 @@ _MOST_WORDS = 200_000
 """Different words that pieces are learned from, the most frequent."""
 
 _MOST_CHARACTERS = 5_000
-"""Characters that are pieces of their own; what holds others is unknown."""
+"""Characters that are pieces of their own, once at the beginning of a word and once within; words of others are
+unknown."""
 
 
 class WordPieceVocabulary(Vocabulary):
@@ -29,11 +30,13 @@ class WordPieceVocabulary(Vocabulary):
         counts = [(word.decode("utf-8"), count) for word, count in accumulator.frequent(_MOST_WORDS, 1)]
         if not counts:  # which the learner cannot do without
             return {"vocabulary": list(SPECIAL)}
+        # Those of the characters come before those of words, which are in the order of their frequency.
+        room = max(1, (self._size - len(SPECIAL)) // 2)
         pieces = learn(
             counts,
             vocab_size=self._size,
             reserved_tokens=list(SPECIAL),
             lower_thresh=self._min_count,
-            max_unique_chars=_MOST_CHARACTERS,
+            max_unique_chars=min(_MOST_CHARACTERS, room),
         )
-        return {"vocabulary": list(pieces)}
+        return {"vocabulary": list(pieces)[: self._size]}
