@@ -11,17 +11,29 @@ from typing import Final
 
 import keras
 
+from schemas.errors import ConfigError
+
 _ADAPTED: Final = ("query", "value")
 """The projections that the paper adapts, by their names in KerasHub's encoders."""
 
 
 def adapt(encoder: keras.Model, rank: int, alpha: float) -> None:
-    """Leaves all of a built encoder as it is but for new matrices of that rank."""
+    """Leaves all of a built encoder as it is but for new matrices of that rank.
+
+    Raises:
+        ConfigError: it has no such projections.
+    """
+    layers = encoder._flatten_layers(include_self=False, recursive=True)
+    adapted = [layer for layer in layers if isinstance(layer, keras.layers.EinsumDense) and layer.name in _ADAPTED]
+    if not adapted:
+        raise ConfigError(
+            f"`model.lora` is for encoders whose attention has layers named {' and '.join(_ADAPTED)}; for others leave"
+            " it out."
+        )
     for variable in encoder.variables:
         variable.trainable = False
-    for layer in encoder._flatten_layers(include_self=False, recursive=True):
-        if isinstance(layer, keras.layers.EinsumDense) and layer.name in _ADAPTED:
-            layer.enable_lora(rank, lora_alpha=alpha)
+    for layer in adapted:
+        layer.enable_lora(rank, lora_alpha=alpha)
 
 
 def merge(adapted: keras.Model, plain: keras.Model) -> keras.Model:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from models.bert import Bert, BertHyperparameters
+from models.text.lora import adapt
 from models.training.phases import Held
+from schemas.errors import ConfigError
 from tests.models.text.hugging_face import PIECES, write
 
 IDS = np.array([[2, 32, 33, 34, 3], [2, 33, 3, 0, 0]])
@@ -61,3 +64,9 @@ def test_a_head_that_learns_first_leaves_the_given_weights_frozen(bert: Bert) ->
     assert {variable.path for variable in network.trainable_variables} == {"logits/kernel", "logits/bias"}
     held.let_go()
     assert [variable.path for variable in network.trainable_variables] == before
+
+
+def test_an_encoder_without_attention_is_refused() -> None:
+    inputs = keras.Input((2,))
+    with pytest.raises(ConfigError, match=r"`model.lora` is for encoders whose attention"):
+        adapt(keras.Model(inputs, keras.layers.Dense(2)(inputs)), 2, 2.0)
