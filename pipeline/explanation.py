@@ -30,8 +30,10 @@ class Explanation:
         shown: the text, or the path of the picture.
         prediction: the answer.
         words: of a text, in their order.
-        explained: of a text, the number (the logit of the answer's class) that the words' parts lead to.
+        explained: of a text, the network's number for the answer: the logit of its class, or the prediction before it
+            is scaled.
         baseline: what it is for a text that says nothing.
+        elsewhere: what tokens add that stand for no word, such as `[CLS]`.
         heat_map: of a picture, rows of numbers from 0 to 1.
     """
 
@@ -40,7 +42,32 @@ class Explanation:
     words: tuple[Word, ...] = ()
     explained: float = 0.0
     baseline: float = 0.0
+    elsewhere: float = 0.0
     heat_map: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The answer in a few words."""
+        outputs, scores = self.prediction.outputs, self.prediction.scores
+        if scores:
+            return f"{outputs.get('label', scores[0][0])} {scores[0][1]:.4f}"
+        return ", ".join(f"{name} {value:.6g}" for name, value in outputs.items() if isinstance(value, float))
+
+    @property
+    def balance(self) -> str:
+        """How far the parts lead, and what the sum that stands for an integral misses."""
+        words = sum(word.attribution for word in self.words)
+        missing = self.explained - self.baseline - words - self.elsewhere
+        return (
+            f"From {self.baseline:+.3f} for a text that says nothing, words add {words:+.3f} and what is no word"
+            f" {self.elsewhere:+.3f}, to {self.explained:+.3f}, the network's number for the answer;"
+            f" {missing:+.3f} is not accounted for, and more `--steps` make it less."
+        )
+
+    def strength(self, word: Word) -> float:
+        """What a word adds or takes as a share of the most that one does, from -1 to 1."""
+        most = max(abs(other.attribution) for other in self.words)
+        return word.attribution / most if most else 0.0
 
     def strongest(self, count: int) -> list[Word]:
         """The words that add or take the most, those that occur more than once added up."""
@@ -76,7 +103,9 @@ def _explanation(shown: str, model: SavedModel, outputs: dict[str, Any]) -> Expl
         return Explanation(shown, model.prediction(outputs), heat_map=heat)
     of_tokens = {name: outputs.pop(name) for name in ("tokens", "starts", "ends", "attributions")}
     explained, baseline = outputs.pop("explained"), outputs.pop("baseline")
-    return Explanation(shown, model.prediction(outputs), tuple(_words(shown, of_tokens)), explained, baseline)
+    words = tuple(_words(shown, of_tokens))
+    elsewhere = sum(of_tokens["attributions"]) - sum(word.attribution for word in words)
+    return Explanation(shown, model.prediction(outputs), words, explained, baseline, elsewhere)
 
 
 def _words(text: str, of_tokens: Mapping[str, Sequence[Any]]) -> Iterator[Word]:

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from models.images.header import image_format
 from pipeline.explanation import Explanation
 
 _PAGE: Final = """<!doctype html>
@@ -53,63 +54,45 @@ def page(explained: Iterable[Explanation], *, top: int) -> str:
 
 
 def _section(explanation: Explanation, top: int) -> Iterator[str]:
-    yield f"<section>\n<h2>{escape(headline(explanation))}</h2>"
+    yield f"<section>\n<h2>{escape(explanation.headline)}</h2>"
     if explanation.heat_map:
         yield _figure(explanation)
     else:
         yield f'<p class="text" dir="auto">{"".join(_marked(explanation))}</p>\n<table>'
         for word in explanation.strongest(top):
             yield f'<tr><td dir="auto">{escape(word.text)}</td><td class="number">{word.attribution:+.3f}</td></tr>'
-        yield f"</table>\n<p><small>{escape(balance(explanation))}</small></p>"
+        yield f"</table>\n<p><small>{escape(explanation.balance)}</small></p>"
     yield "</section>"
-
-
-def headline(explanation: Explanation) -> str:
-    """The answer in a few words."""
-    outputs, scores = explanation.prediction.outputs, explanation.prediction.scores
-    if scores:
-        return f"{outputs.get('label', scores[0][0])} {scores[0][1]:.4f}"
-    return ", ".join(f"{name} {value:.6g}" for name, value in outputs.items() if isinstance(value, float))
-
-
-def balance(explanation: Explanation) -> str:
-    """How far the words' parts lead."""
-    total = sum(word.attribution for word in explanation.words)
-    rest = explanation.explained - explanation.baseline - total
-    return (
-        f"From {explanation.baseline:+.3f} for a text that says nothing, the words add {total:+.3f} and what is no word"
-        f" {rest:+.3f}, which makes {explanation.explained:+.3f}, the logit of the answer."
-    )
 
 
 def _marked(explanation: Explanation) -> Iterator[str]:
     """The text with its words colored."""
-    text, largest, at = explanation.shown, _largest(explanation), 0
+    text, at = explanation.shown, 0
     for word in explanation.words:
         yield escape(text[at : word.start])
-        color, strength = (_FOR if word.attribution > 0 else _AGAINST), abs(word.attribution) / largest
-        title = f"{word.attribution:+.4f}"
-        yield f'<mark title="{title}" style="background: rgba({color}, {0.8 * strength:.3f})">'
+        color = _FOR if word.attribution > 0 else _AGAINST
+        opacity = f"{0.8 * abs(explanation.strength(word)):.3f}"
+        yield f'<mark title="{word.attribution:+.4f}" style="background: rgba({color}, {opacity})">'
         yield f"{escape(text[word.start : word.end])}</mark>"
         at = word.end
     yield escape(text[at:])
 
 
-def _largest(explanation: Explanation) -> float:
-    return max((abs(word.attribution) for word in explanation.words), default=0.0) or 1.0
-
-
 def _figure(explanation: Explanation) -> str:
+    """The file as it is, since a browser turns it as its camera was held, and the heat over it."""
     import numpy as np
     import tensorflow as tf
 
     heat = np.array(explanation.heat_map, np.float32)[..., None]
     red = np.broadcast_to(np.array([255.0, 0.0, 0.0], np.float32), (*heat.shape[:2], 3))
     pixels = np.concatenate([red, 180.0 * heat], axis=-1).astype(np.uint8)
-    overlay = base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
-    decoded = tf.io.decode_image(Path(explanation.shown).read_bytes(), expand_animations=False)
-    picture = base64.b64encode(tf.io.encode_png(decoded).numpy()).decode()
     return (
-        f'<figure><img alt="" src="data:image/png;base64,{picture}">'
-        f'<img class="heat" alt="" src="data:image/png;base64,{overlay}"></figure>\n<p>{escape(explanation.shown)}</p>'
+        f'<figure><img alt="" src="{_data(Path(explanation.shown).read_bytes())}">'
+        f'<img class="heat" alt="" src="{_data(tf.io.encode_png(pixels).numpy())}"></figure>'
+        f"\n<p>{escape(explanation.shown)}</p>"
     )
+
+
+def _data(content: bytes) -> str:
+    """An address that holds the picture."""
+    return f"data:image/{image_format(content)};base64,{base64.b64encode(content).decode()}"

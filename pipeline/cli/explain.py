@@ -11,7 +11,7 @@ import click
 
 from pipeline.cli.inputs import check_files, rows_of
 from pipeline.explanation import Explanation, explanations
-from pipeline.explanation_page import balance, headline, page
+from pipeline.explanation_page import page
 from pipeline.prediction import Row, SavedModel
 from pipeline.tables import is_terminal, printable, width_of
 from schemas.errors import ConfigError
@@ -77,27 +77,26 @@ def _show(explanation: Explanation, top: int) -> None:
     console = Console(
         file=sys.stdout, width=width_of(sys.stdout), highlight=False, soft_wrap=not is_terminal(sys.stdout)
     )
-    console.print(headline(explanation), style="bold", markup=False)
+    console.print(explanation.headline, style="bold", markup=False)
     if explanation.heat_map:
         console.print(_shaded(explanation), markup=False)
         return
     console.print(_colored(explanation))
     for word in explanation.strongest(top):
         console.print(f"  {word.attribution:+8.3f}  {printable(word.text)}", markup=False)
-    console.print(balance(explanation), style="dim", markup=False)
+    console.print(explanation.balance, style="dim", markup=False)
     console.print()
 
 
 def _colored(explanation: Explanation) -> "Text":
     from rich.text import Text
 
-    largest = max((abs(word.attribution) for word in explanation.words), default=0.0) or 1.0
     colored, at = Text(), 0
     for word in explanation.words:
         colored.append(printable(explanation.shown[at : word.start]))
-        strength = round(160 * abs(word.attribution) / largest)
-        color = f"rgb(0,{strength},0)" if word.attribution > 0 else f"rgb({strength},0,0)"
-        style = f"white on {color}" if strength > 16 else ""
+        strength = round(160 * explanation.strength(word))
+        color = f"rgb(0,{strength},0)" if strength > 0 else f"rgb({-strength},0,0)"
+        style = f"white on {color}" if abs(strength) > 16 else ""
         colored.append(printable(explanation.shown[word.start : word.end]), style=style)
         at = word.end
     colored.append(printable(explanation.shown[at:]))

@@ -73,6 +73,32 @@ def test_the_same_word_counts_together() -> None:
     assert [(word.text, round(word.attribution, 6)) for word in found.strongest(2)] == [("a", 0.9), ("b", -0.7)]
 
 
+def test_what_is_not_accounted_for_is_told_apart() -> None:
+    words = (Word("a", 0, 1, 0.5), Word("b", 2, 3, -0.25))
+    found = Explanation("a b", Prediction({}), words, explained=2.0, baseline=1.0, elsewhere=0.5)
+    assert [found.strength(word) for word in words] == [1.0, -0.5]
+    assert "words add +0.250 and what is no word +0.500, to +2.000" in found.balance
+    assert "+0.250 is not accounted for" in found.balance
+
+
+def test_a_picture_s_page_holds_the_file_and_the_heat_over_it(tmp_path: Path) -> None:
+    import base64
+    import re
+
+    import tensorflow as tf
+
+    picture = tmp_path / "cat & dog.png"
+    content = tf.io.encode_png(tf.zeros((4, 6, 3), tf.uint8)).numpy()
+    picture.write_bytes(content)
+    written = page(
+        [Explanation(str(picture), Prediction({"prediction": 0.5}), heat_map=((0.0, 1.0), (0.5, 0.0)))], top=1
+    )
+    shown, heat = (base64.b64decode(data) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', written))
+    assert shown == content
+    assert tf.io.decode_png(heat)[..., 3].numpy().tolist() == [[0, 180], [90, 0]]
+    assert "Grad-CAM" in written and "cat &amp; dog.png" in written and "prediction 0.5" in written
+
+
 def test_the_command_tells_words_and_writes_a_page(bert: Path, tmp_path: Path) -> None:
     result = ask(bert, TEXT, "--steps", "5", "--top", "2", "--html", tmp_path / "page.html")
     assert result.exit_code == 0, result.output
