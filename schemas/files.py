@@ -10,8 +10,10 @@ from typing import IO
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` once it is whole and on the disk; on an error nothing changes.
+
+    Its permissions are `mode`; before it takes its place, its owner alone may read it.
 
     Several may do so at once, in any process: the last one to end wins. Until then the content stands beside it, in a
     file whose name begins with `.<name>.`.
@@ -23,16 +25,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def write_atomically(content: bytes, path: Path) -> None:
+def write_atomically(content: bytes, path: Path, *, mode: int = 0o644) -> None:
     """Writes a small file: it is there whole, or as it was."""
-    with replacing(path) as file:
+    with replacing(path, mode=mode) as file:
         file.write(content)
 
 

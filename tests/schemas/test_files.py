@@ -27,6 +27,11 @@ def test_a_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_file_may_be_for_its_owner_alone(tmp_path: Path) -> None:
+    write_atomically(b"secret", tmp_path / "keys.json", mode=0o600)
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     write_atomically(b"abc", tmp_path / "abc")  # the example of FIPS 180-2, appendix B.1
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
