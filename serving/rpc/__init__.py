@@ -1,0 +1,1 @@
+"""The gRPC front: TF Serving's services, health and reflection."""

@@ -1,0 +1,53 @@
+"""tensorflow.serving.ModelSpec: which model a request is for, and which one answered."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from serving.errors import Code, ServingError
+from serving.interface import Models, Servable
+from serving.rpc.calls import Call
+
+DEFAULT_SIGNATURE: Final = "serving_default"
+
+
+def spec_of(request: Any) -> Any:
+    """The ModelSpec of a request.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, it has none.
+    """
+    if not request.HasField("model_spec"):
+        raise ServingError(Code.INVALID_ARGUMENT, "Missing ModelSpec")
+    return request.model_spec
+
+
+def signature_of(spec: Any) -> str:
+    """The signature that is asked for; `serving_default` where none is named."""
+    return spec.signature_name or DEFAULT_SIGNATURE
+
+
+@contextmanager
+def acquired(models: Models, spec: Any, call: Call) -> Iterator[Servable]:
+    """The version that a ModelSpec means.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT without a name or with an unknown label, NOT_FOUND if it is not served.
+    """
+    call.model = spec.name
+    if not spec.name:
+        raise ServingError(Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
+    choice = spec.WhichOneof("version_choice")
+    version = spec.version.value if choice == "version" else None
+    label = spec.version_label if choice == "version_label" else None
+    with models.acquire(spec.name, version, label) as servable:
+        call.version = servable.version
+        yield servable
+
+
+def describe(spec: Any, servable: Servable, signature: str | None = None) -> None:
+    """Writes down who answered."""
+    spec.name = servable.name
+    spec.version.value = servable.version
+    if signature is not None:
+        spec.signature_name = signature
