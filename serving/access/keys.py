@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.errors import ConfigError
 from schemas.files import write_atomically
+from schemas.names import is_name
 
 Role = Literal["predict", "admin", "metrics"]
 """`predict` asks models, and what they are; `admin` changes what is served; `metrics` reads counters and latencies."""
@@ -92,8 +93,10 @@ class KeyFile(BaseModel):
         """A file with one key more, and that key, which is not kept anywhere.
 
         Raises:
-            ConfigError: another key has this name.
+            ConfigError: `name` is no name, or that of another key.
         """
+        if not is_name(name):
+            raise ConfigError(f"`NAME` must be letters, digits, `.`, `_` and `-`, at most 100. Received: {name!r}")
         if any(key.name == name for key in self.keys):
             raise ConfigError(f"`NAME` must be new; remove the old key first. Received: {name}")
         identity = secrets.token_hex(_ID_BYTES)
