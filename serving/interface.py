@@ -54,6 +54,10 @@ class Servable(Protocol):
     def regress(self, signature_name: str, examples: Sequence[bytes]) -> Array:
         """Values, float32, `(batch_size,)`."""
 
+    def is_quick(self, signature_name: str) -> bool:
+        """Whether small batches are known to take no longer than handing them to another thread: an event loop may
+        then wait for them."""
+
 
 class Models(Protocol):
     """The models that are served. Its methods raise ServingError."""

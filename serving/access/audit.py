@@ -3,37 +3,16 @@
 import logging
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from schemas.errors import ConfigError
+from serving.calls import Call
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class AuditRecord:
-    """One call."""
-
-    who: str
-    """The owner of the key, or `anonymous`."""
-    peer: str
-    """The address it came from."""
-    front: str
-    """`grpc` or `rest`."""
-    call: str
-    """What was asked, such as `Predict` or `ReloadConfig`."""
-    model: str
-    version: int | None
-    """The version that answered; None where none did."""
-    request_bytes: int
-    response_bytes: int
-    code: str
-    """`OK`, or what it failed with: the name of a gRPC code."""
-    seconds: float
 
 
 class AuditLog:
@@ -58,10 +37,10 @@ class AuditLog:
         self._path, self._failing, self._closed = path, False, False
         self._lock = threading.Lock()
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, call: Call) -> None:
         """Adds a line, with the time."""
-        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **asdict(record)}
-        line["seconds"] = round(record.seconds, 6)
+        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **asdict(call)}
+        line["code"], line["seconds"] = call.code.name, round(call.seconds, 6)
         try:
             with self._lock:
                 if not self._closed:

@@ -9,9 +9,9 @@ from typing import Final
 from schemas.errors import ConfigError
 from serving.access.keys import Key, KeyFile, KeyRing, Role
 from serving.access.limits import TokenBucket
+from serving.calls import ANONYMOUS
 from serving.errors import Code, ServingError
 
-ANONYMOUS: Final = "anonymous"
 _LOOK_SECONDS: Final = 1.0
 _SCHEME: Final = "bearer "
 

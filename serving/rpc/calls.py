@@ -2,16 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from serving.access.audit import AuditLog, AuditRecord
-from serving.access.gate import ANONYMOUS, Gate
+from serving.access.gate import Gate
 from serving.access.keys import Role
+from serving.calls import Call, Listener
 from serving.errors import Code, ServingError
 
 _STATUS: Final[Mapping[Code, grpc.StatusCode]] = {
@@ -22,19 +22,6 @@ _MESSAGE_LIMIT: Final = 1024
 _LOCAL: Final = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Call:
-    """What is known of a call at its end. The service says which model was asked, and which version answered."""
-
-    model: str = ""
-    version: int | None = None
-    who: str = ANONYMOUS
-    code: Code = Code.OK
-    request_bytes: int = 0
-    response_bytes: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,17 +40,11 @@ class Desk:
 
     Args:
         gate: who may ask what.
-        audit: where calls are written down; None for nowhere.
-        observe: told of every call, with its method's name.
+        listeners: told of every call.
     """
 
-    def __init__(
-        self,
-        gate: Gate,
-        audit: AuditLog | None = None,
-        observe: Callable[[str, Call], None] | None = None,
-    ) -> None:
-        self._gate, self._audit, self._observe = gate, audit, observe
+    def __init__(self, gate: Gate, listeners: Sequence[Listener] = ()) -> None:
+        self._gate, self._listeners = gate, listeners
 
     def service(self, name: str, methods: tuple[Method, ...]) -> grpc.GenericRpcHandler:
         """A service of these methods."""
@@ -76,7 +57,8 @@ class Desk:
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
             if not context.is_active():  # canceled, or too late already, while it waited for a thread
                 return b""
-            start, call, answered, message = time.perf_counter(), Call(request_bytes=len(data)), b"", ""
+            start, answered, message = time.perf_counter(), b"", ""
+            call = Call("grpc", method.name, context.peer(), request_bytes=len(data))
             try:
                 call.who = self._admitted(method, context)
                 answered = method.answer(method.request.FromString(data), call).SerializeToString()
@@ -91,7 +73,8 @@ class Desk:
                 context.set_code(_STATUS[call.code])
                 context.set_details(_shortened(message))
             call.response_bytes, call.seconds = len(answered), time.perf_counter() - start
-            self._note(method, call, context)
+            for listener in self._listeners:
+                listener(call)
             return answered
 
         return handle
@@ -102,25 +85,6 @@ class Desk:
             shown = key if isinstance(key, str) else None
             return self._gate.admit(method.role, shown, loopback=_is_local(context.peer()))
         return self._gate.admit(method.role, None, loopback=method.role != "admin" or _is_local(context.peer()))
-
-    def _note(self, method: Method, call: Call, context: grpc.ServicerContext) -> None:
-        if self._observe is not None:
-            self._observe(method.name, call)
-        if self._audit is not None:
-            self._audit.write(
-                AuditRecord(
-                    who=call.who,
-                    peer=context.peer(),
-                    front="grpc",
-                    call=method.name,
-                    model=call.model,
-                    version=call.version,
-                    request_bytes=call.request_bytes,
-                    response_bytes=call.response_bytes,
-                    code=call.code.name,
-                    seconds=call.seconds,
-                )
-            )
 
 
 def _is_local(peer: str) -> bool:

@@ -6,10 +6,11 @@ Codes and conditions are those of TF Serving's servables/tensorflow/{classifier,
 from collections.abc import Iterable
 from typing import Any, Final
 
+from serving.calls import Call
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes, Models, Servable
 from serving.protos import classification_pb2, inference_pb2, model_pb2, regression_pb2
-from serving.rpc.calls import Call, Method
+from serving.rpc.calls import Method
 from serving.rpc.specs import acquired, describe, signature_of, spec_of
 
 _CLASSIFY: Final = "tensorflow/serving/classify"

@@ -5,10 +5,11 @@ Codes and conditions are those of TF Serving's model_servers/{get_model_status_i
 
 from typing import Any
 
+from serving.calls import Call
 from serving.errors import Code, ServingError
 from serving.interface import Models
 from serving.protos import get_model_status_pb2, model_management_pb2
-from serving.rpc.calls import Call, Method
+from serving.rpc.calls import Method
 from serving.rpc.specs import spec_of
 
 

@@ -6,10 +6,11 @@ Codes and conditions are those of TF Serving's servables/tensorflow/{predict_uti
 from collections.abc import Mapping
 from typing import Any, Final
 
+from serving.calls import Call
 from serving.errors import Code, ServingError
 from serving.interface import Array, Models
 from serving.protos import get_model_metadata_pb2, predict_pb2
-from serving.rpc.calls import Call, Method
+from serving.rpc.calls import Method
 from serving.rpc.specs import acquired, describe, signature_of, spec_of
 from serving.tensors import TensorError, to_array, write
 

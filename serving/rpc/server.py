@@ -1,7 +1,7 @@
 """A gRPC server with all services on it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -10,11 +10,11 @@ import grpc
 from grpc_reflection.v1alpha import reflection
 
 from schemas.errors import ConfigError
-from serving.access.audit import AuditLog
 from serving.access.gate import Gate
+from serving.calls import Listener
 from serving.interface import Models
 from serving.rpc import health
-from serving.rpc.calls import Call, Desk
+from serving.rpc.calls import Desk
 from serving.rpc.inference import Inference
 from serving.rpc.management import Management
 from serving.rpc.prediction import Prediction
@@ -56,8 +56,7 @@ class RpcServer:
         models: what is served.
         options: where to listen.
         gate: who may ask what.
-        audit: where calls are written down.
-        observe: told of every call, with its method's name.
+        listeners: told of every call.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -68,8 +67,7 @@ class RpcServer:
         models: Models,
         options: RpcOptions,
         gate: Gate,
-        audit: AuditLog | None = None,
-        observe: Callable[[str, Call], None] | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         threads = options.threads or max(8, 4 * (os.cpu_count() or 1))
         self._server = grpc.server(
@@ -82,7 +80,7 @@ class RpcServer:
             max_tensor_bytes=_TENSOR_BYTES * options.max_message_bytes,
             tensor_content=options.tensor_content,
         )
-        desk = Desk(gate, audit, observe)
+        desk = Desk(gate, listeners)
         self._server.add_generic_rpc_handlers(
             (
                 desk.service(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),

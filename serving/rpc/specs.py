@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from serving.calls import Call
 from serving.errors import Code, ServingError
 from serving.interface import Models, Servable
-from serving.rpc.calls import Call
 
 DEFAULT_SIGNATURE: Final = "serving_default"
 

@@ -40,6 +40,9 @@ class LoadedServable:
     def regress(self, signature_name: str, examples: Sequence[bytes]) -> Array:
         return self._run(signature_name, examples)["outputs"].reshape(-1)
 
+    def is_quick(self, signature_name: str) -> bool:
+        return True
+
     def _run(self, signature_name: str, examples: Sequence[bytes]) -> dict[str, Array]:
         if signature_name not in self._model.signatures:
             raise ServingError(Code.INVALID_ARGUMENT, f"No signature was found with the name: {signature_name}")

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigError
-from serving.access.audit import AuditLog, AuditRecord
+from serving.access.audit import AuditLog
+from serving.calls import Call
+from serving.errors import Code
 
-CALL = AuditRecord("app", "127.0.0.1", "grpc", "Predict", "r8", 3, 120, 64, "OK", 0.00123456789)
+CALL = Call("grpc", "Predict", "127.0.0.1", "app", "r8", 3, 120, 64, Code.OK, 0.00123456789)
 
 
 def test_a_line_a_call_after_those_that_were_there(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    for record in (CALL, replace(CALL, code="NOT_FOUND", version=None)):
+    for record in (CALL, replace(CALL, code=Code.NOT_FOUND, version=None)):
         log = AuditLog(path)
         log.write(record)
         log.close()
@@ -24,7 +26,7 @@ def test_a_line_a_call_after_those_that_were_there(tmp_path: Path) -> None:
         "who": "app",
         "peer": "127.0.0.1",
         "front": "grpc",
-        "call": "Predict",
+        "method": "Predict",
         "model": "r8",
         "version": 3,
         "request_bytes": 120,

@@ -305,7 +305,9 @@ def test_keys_are_asked_for_and_calls_written_down(models: LoadedModels, tmp_pat
 
     file, secret = KeyFile().with_new("app", ["predict"])
     file.save(tmp_path / "keys.json")
-    server = RpcServer(models, RpcOptions(port=0), Gate(tmp_path / "keys.json"), AuditLog(tmp_path / "audit.jsonl"))
+    server = RpcServer(
+        models, RpcOptions(port=0), Gate(tmp_path / "keys.json"), [AuditLog(tmp_path / "audit.jsonl").write]
+    )
     server.start()
     client = _client(server)
     try:
