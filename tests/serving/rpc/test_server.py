@@ -321,7 +321,7 @@ def test_keys_are_asked_for_and_calls_written_down(models: LoadedModels, tmp_pat
         client.channel.close()
         server.stop(1)
     lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
-    assert [(line["who"], line["call"], line["model"], line["version"], line["code"]) for line in lines] == [
+    assert [(line["who"], line["method"], line["model"], line["version"], line["code"]) for line in lines] == [
         ("anonymous", "Predict", "", None, "UNAUTHENTICATED"),
         ("app", "Predict", NAME, 123, "OK"),
         ("anonymous", "HandleReloadConfigRequest", "", None, "PERMISSION_DENIED"),
