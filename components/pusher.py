@@ -1,11 +1,13 @@
 """Puts a blessed model where a model server watches."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.component import Component, Context, Input, Output
 from schemas.artifacts import Model, ModelBlessing, Property, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
+from schemas.manifest import load_key
 from schemas.names import is_name
 from schemas.verdict import Verdict
 
@@ -16,6 +18,8 @@ class Pusher(Component):
     Versions are seconds since 1970, or one more than the highest there is. A model whose files are, byte by byte, those
     of the newest version is not pushed again: that version is adopted, so a run that was killed after its push and
     before its end does not push twice.
+
+    A version names the SHA-256 of each of its files, and is signed where there is a key (schemas/manifest.py).
     """
 
     model: Input[Model]
@@ -25,11 +29,15 @@ class Pusher(Component):
     push: PushConfig
     model_name: str
 
+    def external_inputs(self, base: Path) -> Sequence[Path]:
+        """The key: with another, the model is pushed anew."""
+        return [Path(self.push.signing_key)] if self.push.signing_key is not None else []
+
     def run(self, context: Context) -> None:
         """Pushes.
 
         Raises:
-            ConfigError: `model_name` is not the name of a folder.
+            ConfigError: `model_name` is not the name of a folder, or the key cannot be used.
             TrainworksError: the model is not blessed, there is no exported model, or it cannot be copied.
         """
         from components.versions import push_version
@@ -37,7 +45,7 @@ class Pusher(Component):
         self._check_name()
         self._check_blessing()
         folder = context.base / self.push.directory / self.model_name
-        pushed = push_version(self.model.serving, folder, model=str(self.model.uri))
+        pushed = push_version(self.model.serving, folder, model=str(self.model.uri), key=self._key(context.base))
         if pushed.adopted:
             context.logger.info("Version %s of %s is this very model; not pushed again", pushed.path.name, folder)
         else:
@@ -53,6 +61,9 @@ class Pusher(Component):
         from components.versions import is_served
 
         return is_served(self.pushed_model.uri)
+
+    def _key(self, base: Path) -> bytes | None:
+        return None if self.push.signing_key is None else load_key(base / self.push.signing_key)
 
     def _check_name(self) -> None:
         if not is_name(self.model_name):

@@ -19,34 +19,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from schemas.errors import TrainworksError
 from schemas.files import sha256, sync
-
-MANIFEST = Path("assets.extra") / "manifest.json"
-"""Model servers leave `assets.extra` alone but for warm-up requests."""
+from schemas.manifest import MANIFEST, SIGNATURE, Manifest, read_manifest, verify, write_manifest
 
 _STAGED = ".staged-"
 _CHUNK = 1 << 20
 _LARGEST_VERSION = 2**62
 """Versions are int64 for a model server; larger names are none, and there must be room above."""
-
-
-class Manifest(BaseModel):
-    """What a pushed version holds. The same model gives the same manifest."""
-
-    model_config = ConfigDict(frozen=True)
-
-    files: dict[str, str]
-    """Path within the version to the file's SHA-256, in the order of the paths."""
-    sizes: dict[str, int]
-    """Path within the version to the file's bytes."""
-    digest: str
-    """SHA-256 over all of `files`."""
-    model: str
-    """The Model artifact that was pushed."""
-    created_by: str
 
 
 @dataclass(frozen=True)
@@ -57,13 +37,14 @@ class Pushed:
     adopted: bool
 
 
-def push_version(serving: Path, folder: Path, *, model: str) -> Pushed:
+def push_version(serving: Path, folder: Path, *, model: str, key: bytes | None = None) -> Pushed:
     """Publishes a SavedModel folder as the next version in `folder`.
 
     Args:
         serving: the SavedModel.
         folder: where the versions of this model stand.
         model: what the manifest says the version was made from.
+        key: signs the manifest; see schemas/manifest.py.
 
     Raises:
         TrainworksError: there is no SavedModel, or it cannot be copied (a full disk, say); nothing is left behind.
@@ -76,7 +57,7 @@ def push_version(serving: Path, folder: Path, *, model: str) -> Pushed:
         with _turn(folder) as alone:
             if alone:
                 _remove_abandoned(folder)
-            return _adopt(serving, files, folder) or _push(serving, files, folder, model)
+            return _adopt(serving, files, folder, key) or _push(serving, files, folder, model, key)
     except OSError as error:
         what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
         raise TrainworksError(
@@ -89,14 +70,6 @@ def versions(folder: Path) -> dict[int, Path]:
     paths = [path for path in folder.iterdir() if path.name.isascii() and path.name.isdigit()]
     numbered = {int(path.name): path for path in paths if len(path.name) < 20}
     return {number: numbered[number] for number in sorted(numbered) if number < _LARGEST_VERSION}
-
-
-def read_manifest(version_folder: Path) -> Manifest | None:
-    """The manifest of a pushed version; None where there is none, or none that can be read."""
-    try:
-        return Manifest.model_validate_json((version_folder / MANIFEST).read_bytes())
-    except (OSError, ValidationError):
-        return None
 
 
 def is_served(version_folder: Path) -> bool:
@@ -118,27 +91,32 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _adopt(serving: Path, files: list[Path], folder: Path) -> Pushed | None:
-    """The newest version, if it holds the same files, whatever its manifest says that it held once."""
+def _adopt(serving: Path, files: list[Path], folder: Path, key: bytes | None) -> Pushed | None:
+    """The newest version, if it holds the same files and may be served as it is."""
     newest = _newest(folder)
-    manifest = read_manifest(newest) if newest else None
-    if newest is None or manifest is None or set(manifest.files) != {str(file) for file in files}:
+    if newest is None or (manifest := _verified(newest, key)) is None:
         return None
-    for name, digest in manifest.files.items():
-        if not (newest / name).is_file() or not digest == sha256(serving / name) == sha256(newest / name):
-            return None
-    return Pushed(newest, adopted=True)
+    same = manifest.files.keys() == {str(file) for file in files} and all(
+        sha256(serving / name) == digest for name, digest in manifest.files.items()
+    )
+    return Pushed(newest, adopted=True) if same else None
 
 
-def _push(serving: Path, files: list[Path], folder: Path, model: str) -> Pushed:
+def _verified(version_folder: Path, key: bytes | None) -> Manifest | None:
+    try:
+        return verify(version_folder, key)
+    except TrainworksError:
+        return None
+
+
+def _push(serving: Path, files: list[Path], folder: Path, model: str, key: bytes | None) -> Pushed:
     staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
     try:
         staged.mkdir()
         digests = {str(file): _copy(serving / file, staged / file) for file in files}
-        created_by = f"trainworks {_own_version()}"
         sizes = {name: (staged / name).stat().st_size for name in digests}
-        manifest = Manifest(files=digests, sizes=sizes, digest=_digest(digests), model=model, created_by=created_by)
-        _write(staged / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
+        created_by = f"trainworks {_own_version()}"
+        write_manifest(staged, Manifest.of(digests, sizes, model=model, created_by=created_by), key)
         _sync_folders(staged)
         path = _publish(staged, folder)
         sync(folder)
@@ -187,11 +165,11 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _files(serving: Path) -> list[Path]:
     """Files of a SavedModel but for a manifest, sorted. A link could lead anywhere, and is refused."""
-    found = []
+    own, found = (Path(MANIFEST), Path(SIGNATURE)), []
     for path in sorted(serving.rglob("*")):
         if path.is_symlink():
             raise TrainworksError(f"A model that is pushed must hold no links. Received: {path}")
-        if path.is_file() and path.relative_to(serving) != MANIFEST:
+        if path.is_file() and path.relative_to(serving) not in own:
             found.append(path.relative_to(serving))
     return found
 
@@ -209,22 +187,9 @@ def _copy(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as writer:
-        writer.write(content)
-        writer.flush()
-        os.fsync(writer.fileno())
-
-
 def _sync_folders(root: Path) -> None:
     for path in [*(path for path in root.rglob("*") if path.is_dir()), root]:
         sync(path)
-
-
-def _digest(files: dict[str, str]) -> str:
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _own_version() -> str:

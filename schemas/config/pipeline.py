@@ -30,6 +30,10 @@ class PushConfig(Section):
     directory: str
     """The folder that a model server watches; models go to `<directory>/<pipeline name>/<version>`."""
 
+    signing_key: str | None = None
+    """A file with a secret of at least 32 bytes, with which each version's manifest is signed (HMAC-SHA256), so that a
+    server that knows it loads only what was pushed with it."""
+
 
 class BeamConfig(Section):
     """Which Beam runner prepares the data."""

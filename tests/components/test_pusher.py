@@ -17,10 +17,11 @@ import pytest
 
 from components.component import Channel, Context
 from components.pusher import Pusher
-from components.versions import MANIFEST, push_version, read_manifest, versions
+from components.versions import push_version, versions
 from schemas.artifacts import Model, ModelBlessing, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
+from schemas.manifest import MANIFEST, SIGNATURE, load_key, read_manifest, verify
 from schemas.verdict import RuleVerdict, Verdict
 
 _PUSH = "import sys; from pathlib import Path; from components.versions import push_version;"
@@ -36,12 +37,14 @@ def _model(uri: Path, content: bytes = b"graph", files: int = 1) -> Model:
     return model
 
 
-def _pusher(model: Model, blessing: ModelBlessing, output: Path, *, name: str = "news") -> Pusher:
+def _pusher(
+    model: Model, blessing: ModelBlessing, output: Path, *, name: str = "news", key: str | None = None
+) -> Pusher:
     producer = object.__new__(Pusher)
     component = Pusher(
         model=Channel(producer, "model", Model),
         blessing=Channel(producer, "blessing", ModelBlessing),
-        push=PushConfig(directory="served"),
+        push=PushConfig(directory="served", signing_key=key),
         model_name=name,
     )
     return component.bind({"model": model, "blessing": blessing}, {"pushed_model": PushedModel(output)})
@@ -284,3 +287,33 @@ def test_the_manifest_is_the_same_for_the_same_model(tmp_path: Path) -> None:
     texts = {(push_version(model.serving, tmp_path / f"s{i}", model="m").path / MANIFEST).read_text() for i in range(2)}
     assert len(texts) == 1
     assert list(json.loads(texts.pop())["files"]) == ["saved_model.pb", "variables/variables.data-00000"]
+
+
+def test_a_version_is_signed_and_another_key_pushes_anew(tmp_path: Path, context: Context) -> None:
+    pushed = []
+    for secret in (b"s" * 32, b"s" * 32 + b"\n", b"t" * 32):
+        (tmp_path / "push.key").write_bytes(secret)
+        (tmp_path / "push.key").chmod(0o600)
+        pusher = _pusher(
+            _model(tmp_path / f"m{len(pushed)}"), ModelBlessing(tmp_path), tmp_path / "out", key="push.key"
+        )
+        assert pusher.external_inputs(context.base) == [Path("push.key")]
+        (tmp_path / "BLESSED").touch()
+        pusher.run(context)
+        pushed.append(pusher.pushed_model.uri)
+        assert verify(pushed[-1], load_key(tmp_path / "push.key")).files.keys() == _contents(pushed[-1]).keys() - {
+            str(MANIFEST),
+            str(SIGNATURE),
+        }
+    assert pushed[0] == pushed[1] != pushed[2]
+    with pytest.raises(TrainworksError, match=r"signature of .* is wrong"):
+        verify(pushed[0], b"t" * 32)
+
+
+def test_an_unsigned_version_is_not_adopted_where_a_key_is_asked_for(tmp_path: Path) -> None:
+    serving, served = _model(tmp_path / "model").serving, tmp_path / "served"
+    unsigned = push_version(serving, served, model="m")
+    signed = push_version(serving, served, model="m", key=b"k" * 32)
+    assert not signed.adopted
+    assert signed.path != unsigned.path
+    assert push_version(serving, served, model="m") == type(signed)(signed.path, adopted=True)
