@@ -78,7 +78,7 @@ def to_array(proto: Any, max_bytes: int = MAX_BYTES) -> np.ndarray[Any, Any]:
     """
     kind = _KINDS.get(proto.dtype)
     if kind is None:
-        raise TensorError(f"`dtype` must be a type that has values. Received: {_type_name(proto.dtype)}")
+        raise TensorError(f"`dtype` must be a type that has values. Received: {type_name(proto.dtype)}")
     shape = _shape(proto)
     count = math.prod(shape)
     size = count * (_STRING_BYTES if kind.dtype.hasobject else kind.dtype.itemsize)
@@ -134,8 +134,10 @@ def dtype_of(enum: int) -> np.dtype[Any] | None:
     return None if kind is None else kind.dtype
 
 
-def _type_name(enum: int) -> str:
-    return str(types_pb2.DataType.Name(enum)) if enum in types_pb2.DataType.values() else str(enum)
+def type_name(type_: int | np.dtype[Any]) -> str:
+    """TensorFlow's name of a member of its DataType, or of an array's type."""
+    enum = type_ if isinstance(type_, int) else _ENUMS.get(type_)
+    return str(types_pb2.DataType.Name(enum)) if enum in types_pb2.DataType.values() else str(type_)
 
 
 def _shape(proto: Any) -> tuple[int, ...]:

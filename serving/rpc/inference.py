@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from serving.calls import Call
 from serving.errors import Code, ServingError
+from serving.examples import serialized_examples
 from serving.interface import Array, Classes, Models, Servable
 from serving.protos import classification_pb2, inference_pb2, model_pb2, regression_pb2
 from serving.rpc.calls import Method
@@ -68,23 +69,6 @@ class Inference:
                     _write_values(result.regression_result, servable.regress(signature, examples))
                 describe(result.model_spec, servable, signature)
         return response
-
-
-def serialized_examples(message: Any) -> list[bytes]:
-    """Examples of a tensorflow.serving.Input, each with the context that all have in common.
-
-    Messages that stand one after the other are one message with the fields of both, so the context needs only to be put
-    in front.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, there are none.
-    """
-    kind = message.WhichOneof("kind")
-    listed = getattr(message, kind) if kind else None
-    if listed is None or not listed.examples:
-        raise ServingError(Code.INVALID_ARGUMENT, "Input is empty.")
-    context = listed.context.SerializeToString() if kind == "example_list_with_context" else b""
-    return [context + example.SerializeToString() for example in listed.examples]
 
 
 def _check_tasks(tasks: Iterable[Any], servable: Servable) -> None:

@@ -42,4 +42,15 @@ def export(folder: Path, slope: float = 0.5) -> Path:
         "echo": model.echo,
     }
     tf.saved_model.save(model, str(folder), signatures=signatures)
+    _name_methods(folder / "saved_model.pb")
     return folder
+
+
+def _name_methods(path: Path) -> None:
+    """Says of the signatures what they are, as Classify and Regress insist on; TensorFlow 2 calls all of them predict."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for name, method in (("regress_x_to_y", "regress"), ("classify_x_to_y", "classify")):
+        saved.meta_graphs[0].signature_def[name].method_name = f"tensorflow/serving/{method}"
+    path.write_bytes(saved.SerializeToString())

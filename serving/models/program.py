@@ -1,0 +1,175 @@
+"""A SavedModel in memory, and its signatures as functions of numpy arrays.
+
+The graph runs in a session, as in TensorFlow Serving: a prepared call (`_make_callable_from_options`) of a small model
+takes some five microseconds, a concrete function of tf.saved_model.load a hundred.
+"""
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from serving.errors import Code, ServingError
+from serving.interface import Array
+from serving.models.bounded_ops import is_bounded
+
+_TAG: Final = "serve"
+_MAX_CALLABLES: Final = 64
+"""Prepared calls that a model keeps; each set of outputs that is asked for needs its own."""
+
+_QUICK_SECONDS: Final = 200e-6
+_QUICK_RUNS: Final = 8
+_SHARE: Final = 0.1
+_CALLERS_THREAD: Final = -1
+_POOL: Final = 0
+"""TensorFlow's own threads: a run in them, but not one in the caller's thread, ends when it takes too long."""
+_MESSAGE_LIMIT: Final = 1000
+_LIBRARIES: Final = ("tensorflow_text",)
+"""Packages that bring ops along."""
+
+
+class Signature:
+    """A signature's tensors, and how long it takes."""
+
+    def __init__(self, definition: Any, *, bounded: bool) -> None:
+        self.definition = definition
+        self.inputs: Mapping[str, Any] = dict(definition.inputs)
+        """Alias to TensorInfo."""
+        self.outputs: Mapping[str, Any] = dict(definition.outputs)
+        self.method_name: str = definition.method_name
+        self.is_bounded = bounded
+        self._runs, self._seconds = 0, 0.0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether its work is bounded by the size of its inputs, and was done in a fraction of a millisecond lately."""
+        return self.is_bounded and self._runs >= _QUICK_RUNS and self._seconds < _QUICK_SECONDS
+
+    def took(self, seconds: float) -> None:
+        """Takes note of a run. (Threads may overwrite each other's; an average does not mind.)"""
+        self._seconds += (seconds - self._seconds) * (_SHARE if self._runs else 1.0)
+        self._runs += 1
+
+
+class Program:
+    """A SavedModel, loaded.
+
+    Args:
+        folder: of `saved_model.pb`.
+        timeout_seconds: how long a run may take.
+
+    Raises:
+        ServingError: it does not load; the message says why.
+    """
+
+    def __init__(self, folder: Path, timeout_seconds: float) -> None:
+        import tensorflow as tf
+
+        _import_ops()
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default(), _quiet():
+                self.meta_graph = tf.compat.v1.saved_model.loader.load(self._session, [_TAG], str(folder))
+        except (tf.errors.OpError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            self._session.close()
+            raise _failure(error, "The model cannot be loaded") from error
+        self._timeout_ms = max(1, int(timeout_seconds * 1000))
+        graph_def = self.meta_graph.graph_def
+        self.signatures: Mapping[str, Signature] = {
+            name: Signature(
+                definition, bounded=is_bounded(graph_def, [info.name for info in definition.outputs.values()])
+            )
+            for name, definition in self.meta_graph.signature_def.items()
+        }
+        self._callables: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._lock = threading.Lock()
+
+    def run(self, name: str, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Outputs of a signature by alias.
+
+        Args:
+            name: of the signature.
+            inputs: an array for each of its inputs, of its type.
+            outputs: aliases that are wanted.
+
+        Raises:
+            ServingError: the graph fails on these inputs, or takes too long.
+        """
+        import tensorflow as tf
+
+        signature = self.signatures[name]
+        call, fed, fetched = self._callable(name, signature, tuple(outputs))
+        start = time.perf_counter()
+        try:
+            values = call(*[inputs[alias] for alias in fed])
+        except (tf.errors.OpError, ValueError, TypeError, UnicodeError) as error:
+            raise _failure(error, "The model fails on these inputs") from error
+        signature.took(time.perf_counter() - start)
+        return {alias: values[fetched[alias]] for alias in outputs}
+
+    def close(self) -> None:
+        """Gives the memory back. Nothing may run any more."""
+        self._callables.clear()
+        self._session.close()
+        del self._session
+        gc.collect()  # graphs hold on to themselves
+
+    def _callable(
+        self, name: str, signature: Signature, outputs: tuple[str, ...]
+    ) -> tuple[Any, Sequence[str], Mapping[str, int]]:
+        key = name, outputs
+        found = self._callables.get(key)
+        if found is None:
+            with self._lock:
+                found = self._callables.get(key) or self._prepared(signature, outputs)
+                if len(self._callables) < _MAX_CALLABLES:
+                    self._callables[key] = found
+        return found
+
+    def _prepared(self, signature: Signature, outputs: Iterable[str]) -> tuple[Any, Sequence[str], Mapping[str, int]]:
+        from tensorflow.core.protobuf import config_pb2
+
+        fed = {info.name: alias for alias, info in signature.inputs.items()}
+        tensors = list(dict.fromkeys(signature.outputs[alias].name for alias in outputs))
+        options = config_pb2.CallableOptions(feed=list(fed), fetch=tensors)
+        options.run_options.inter_op_thread_pool = _CALLERS_THREAD if signature.is_bounded else _POOL
+        options.run_options.timeout_in_ms = self._timeout_ms
+        fetched = {alias: tensors.index(signature.outputs[alias].name) for alias in outputs}
+        return self._session._make_callable_from_options(options), list(fed.values()), fetched
+
+
+def _import_ops() -> None:
+    """Makes ops known that TensorFlow itself does not have, if they are installed."""
+    import importlib
+
+    for library in _LIBRARIES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keeps back the advice to load with another function: that one makes concrete functions, see above."""
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _failure(error: Exception, what: str) -> ServingError:
+    code = Code(getattr(error, "error_code", Code.INVALID_ARGUMENT) or Code.UNKNOWN)
+    return ServingError(code, f"{what}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error).strip() or type(error).__name__
+    return text.split("\n")[0][:_MESSAGE_LIMIT]
