@@ -1,15 +1,20 @@
 """Puts a blessed model where a model server watches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from components.component import Component, Context, Input, Output
-from schemas.artifacts import Model, ModelBlessing, Property, PushedModel
+from schemas.artifacts import Examples, Model, ModelBlessing, Property, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
 from schemas.manifest import load_key
 from schemas.names import is_name
 from schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    from components.versions import Added
 
 
 class Pusher(Component):
@@ -19,15 +24,22 @@ class Pusher(Component):
     of the newest version is not pushed again: that version is adopted, so a run that was killed after its push and
     before its end does not push twice.
 
+    With examples, it holds warm-up requests (components/warmup.py), unless the model brings its own.
+
     A version names the SHA-256 of each of its files, and is signed where there is a key (schemas/manifest.py).
     """
 
     model: Input[Model]
     blessing: Input[ModelBlessing]
+    examples: Input[Examples] | None
+    """What warm-up requests are made of."""
     pushed_model: Output[PushedModel]
 
     push: PushConfig
     model_name: str
+    features: Mapping[str, str] = MappingProxyType({})
+    """Model input to column, and `split`, the split of the examples: for warm-up requests."""
+    split: str = ""
 
     def external_inputs(self, base: Path) -> Sequence[Path]:
         """The key: with another, the model is pushed anew."""
@@ -45,7 +57,13 @@ class Pusher(Component):
         self._check_name()
         self._check_blessing()
         folder = context.base / self.push.directory / self.model_name
-        pushed = push_version(self.model.serving, folder, model=str(self.model.uri), key=self._key(context.base))
+        pushed = push_version(
+            self.model.serving,
+            folder,
+            model=str(self.model.uri),
+            key=self._key(context.base),
+            added=self._warmup(),
+        )
         if pushed.adopted:
             context.logger.info("Version %s of %s is this very model; not pushed again", pushed.path.name, folder)
         else:
@@ -64,6 +82,16 @@ class Pusher(Component):
 
     def _key(self, base: Path) -> bytes | None:
         return None if self.push.signing_key is None else load_key(base / self.push.signing_key)
+
+    def _warmup(self) -> "Added":
+        if self.examples is None or not self.push.warmup_examples:
+            return {}
+        from components.warmup import WARMUP, sample_rows, warmup_requests
+
+        columns = self.examples.ingestion().columns
+        rows = sample_rows(self.examples.shards(self.split), self.features, columns, self.push.warmup_examples)
+        types = {name: columns[column] for name, column in self.features.items()}
+        return {WARMUP: warmup_requests(rows, types, self.model_name)}
 
     def _check_name(self) -> None:
         if not is_name(self.model_name):

@@ -13,20 +13,39 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Final
 
 from schemas.errors import TrainworksError
-from schemas.files import sha256, sync
+from schemas.files import sha256, sync, write_new
 from schemas.manifest import MANIFEST, SIGNATURE, Manifest, read_manifest, verify, write_manifest
 
+Added = Mapping[PurePosixPath, bytes]
+"""Path within a version to the content of a small file."""
+
+_NOTHING: Final[Added] = MappingProxyType({})
 _STAGED = ".staged-"
 _CHUNK = 1 << 20
 _LARGEST_VERSION = 2**62
 """Versions are int64 for a model server; larger names are none, and there must be room above."""
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a version is to hold: a SavedModel's files, and what is added."""
+
+    serving: Path
+    files: tuple[Path, ...]
+    added: Added
+
+    @property
+    def names(self) -> set[str]:
+        return {*map(str, self.files), *map(str, self.added)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,9 @@ class Pushed:
     adopted: bool
 
 
-def push_version(serving: Path, folder: Path, *, model: str, key: bytes | None = None) -> Pushed:
+def push_version(
+    serving: Path, folder: Path, *, model: str, key: bytes | None = None, added: Added = _NOTHING
+) -> Pushed:
     """Publishes a SavedModel folder as the next version in `folder`.
 
     Args:
@@ -45,6 +66,8 @@ def push_version(serving: Path, folder: Path, *, model: str, key: bytes | None =
         folder: where the versions of this model stand.
         model: what the manifest says the version was made from.
         key: signs the manifest; see schemas/manifest.py.
+        added: files that the version holds beside the model's, which come first where both have one. A version with
+            the same model is adopted whatever it has added.
 
     Raises:
         TrainworksError: there is no SavedModel, or it cannot be copied (a full disk, say); nothing is left behind.
@@ -52,12 +75,14 @@ def push_version(serving: Path, folder: Path, *, model: str, key: bytes | None =
     if not (serving / "saved_model.pb").is_file():
         raise TrainworksError(f"A SavedModel must stand in {serving} to be pushed. Received: no saved_model.pb")
     files = _files(serving)
+    added = {path: content for path, content in added.items() if Path(path) not in files}
+    whole = _Content(serving, tuple(files), added)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _turn(folder) as alone:
             if alone:
                 _remove_abandoned(folder)
-            return _adopt(serving, files, folder, key) or _push(serving, files, folder, model, key)
+            return _adopt(whole, folder, key) or _push(whole, folder, model, key)
     except OSError as error:
         what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
         raise TrainworksError(
@@ -91,13 +116,13 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _adopt(serving: Path, files: list[Path], folder: Path, key: bytes | None) -> Pushed | None:
+def _adopt(content: _Content, folder: Path, key: bytes | None) -> Pushed | None:
     """The newest version, if it holds the same files and may be served as it is."""
     newest = _newest(folder)
     if newest is None or (manifest := _verified(newest, key)) is None:
         return None
-    same = manifest.files.keys() == {str(file) for file in files} and all(
-        sha256(serving / name) == digest for name, digest in manifest.files.items()
+    same = manifest.files.keys() == content.names and all(
+        sha256(content.serving / file) == manifest.files[str(file)] for file in content.files
     )
     return Pushed(newest, adopted=True) if same else None
 
@@ -109,11 +134,14 @@ def _verified(version_folder: Path, key: bytes | None) -> Manifest | None:
         return None
 
 
-def _push(serving: Path, files: list[Path], folder: Path, model: str, key: bytes | None) -> Pushed:
+def _push(content: _Content, folder: Path, model: str, key: bytes | None) -> Pushed:
     staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
     try:
         staged.mkdir()
-        digests = {str(file): _copy(serving / file, staged / file) for file in files}
+        digests = {str(file): _copy(content.serving / file, staged / file) for file in content.files}
+        for name, added in content.added.items():
+            write_new(staged / name, added)
+            digests[str(name)] = sha256(staged / name)
         sizes = {name: (staged / name).stat().st_size for name in digests}
         created_by = f"trainworks {_own_version()}"
         write_manifest(staged, Manifest.of(digests, sizes, model=model, created_by=created_by), key)

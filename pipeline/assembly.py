@@ -176,5 +176,13 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
     components = [example_gen, statistics_gen, schema_gen, validator, transform, trainer, evaluator]
     if config.push is None:
         return components
-    pusher = Pusher(model=trainer.model, blessing=evaluator.blessing, push=config.push, model_name=config.name)
+    pusher = Pusher(
+        model=trainer.model,
+        blessing=evaluator.blessing,
+        examples=examples,
+        push=config.push,
+        model_name=config.name,
+        features=features,
+        split=config.evaluation_split,
+    )
     return [*components, pusher]

@@ -38,6 +38,15 @@ def write_atomically(content: bytes, path: Path, *, mode: int = 0o644) -> None:
         file.write(content)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Writes a small file to the disk, and the folders above it; raises FileExistsError where there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync(path: Path) -> None:
     """Brings a file's content, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

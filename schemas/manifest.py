@@ -18,7 +18,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from schemas.errors import ConfigError, TrainworksError
-from schemas.files import sha256
+from schemas.files import sha256, write_new
 
 MANIFEST: Final = PurePosixPath("assets.extra/manifest.json")
 SIGNATURE: Final = PurePosixPath("assets.extra/manifest.json.hmac")
@@ -65,9 +65,9 @@ class Manifest(BaseModel):
 def write_manifest(folder: Path, manifest: Manifest, key: bytes | None = None) -> None:
     """Writes the manifest into a folder that has none yet, and its signature where there is a key."""
     content = manifest.model_dump_json(indent=2).encode() + b"\n"
-    _write(folder / MANIFEST, content)
+    write_new(folder / MANIFEST, content)
     if key is not None:
-        _write(folder / SIGNATURE, _sign(content, key).encode() + b"\n")
+        write_new(folder / SIGNATURE, _sign(content, key).encode() + b"\n")
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -129,14 +129,6 @@ def load_key(path: Path) -> bytes:
             f"{path.stat().st_size} bytes"
         )
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as writer:
-        writer.write(content)
-        writer.flush()
-        os.fsync(writer.fileno())
 
 
 def _manifest_bytes(folder: Path) -> bytes | None:

@@ -1,66 +1,17 @@
-"""TFRecord files, written and read without TensorFlow.
+"""Shards: the TFRecord files of a split, of bounded size, under their final names only once all are written."""
 
-A record is its length (uint64), the length's masked CRC-32C, the bytes, the bytes' masked CRC-32C, all little-endian:
-https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details. `google_crc32c` computes it in
-hardware, which makes this writer as fast as TensorFlow's own and spares ExampleGen TensorFlow's import.
-"""
-
-import struct
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-import google_crc32c
+from schemas.tfrecords import write_record
 
 SHARD_BYTES = 64 << 20
 """A shard is closed once it holds this many bytes of records."""
 
-MAX_RECORD_BYTES = 256 << 20
-"""Longest record that is read; a longer length is taken for corruption."""
-
 _BUFFER_BYTES = 1 << 20
-_checksum = google_crc32c.value
-_pack_crc = struct.Struct("<I").pack
-_pack_length = struct.Struct("<Q").pack
-
-
-def masked_crc(data: bytes) -> bytes:
-    """CRC-32C of `data`, rotated and offset as the format asks, 4 bytes."""
-    crc = _checksum(data)
-    return _pack_crc(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-@lru_cache(maxsize=1 << 15)
-def record_header(length: int) -> bytes:
-    """The 12 bytes before a record; cached, since texts' lengths repeat."""
-    packed = _pack_length(length)
-    return packed + masked_crc(packed)
-
-
-class CorruptRecordError(ValueError):
-    """A TFRecord file is truncated or damaged; the message says at which record, counted from 1."""
-
-
-def read_records(file: BinaryIO) -> Iterator[bytes]:
-    """The records of an open TFRecord file. Raises a `CorruptRecordError` for what is not one."""
-    number = 0
-    while header := file.read(12):
-        number += 1
-        if len(header) < 12:
-            raise CorruptRecordError(f"record {number} is cut off")
-        (length,) = struct.unpack("<Q", header[:8])
-        if header[8:] != masked_crc(header[:8]) or length > MAX_RECORD_BYTES:
-            raise CorruptRecordError(f"record {number} has a damaged length")
-        body = file.read(length + 4)
-        if len(body) < length + 4:
-            raise CorruptRecordError(f"record {number} is cut off")
-        record = body[:length]
-        if body[length:] != masked_crc(record):
-            raise CorruptRecordError(f"record {number} does not match its checksum")
-        yield record
 
 
 @dataclass(frozen=True)
@@ -94,11 +45,8 @@ class ShardWriter:
     def write(self, record: bytes) -> None:
         """Appends one record. Raises an OSError where the disk does (it is full, say)."""
         file = self._file or self._open()
-        length = len(record)
-        file.write(record_header(length))
-        file.write(record)
-        file.write(masked_crc(record))
-        self._bytes += length
+        write_record(file, record)
+        self._bytes += len(record)
         self._count += 1
         if self._bytes >= self._shard_bytes:
             self._close_shard()

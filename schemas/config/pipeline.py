@@ -30,6 +30,9 @@ class PushConfig(Section):
     directory: str
     """The folder that a model server watches; models go to `<directory>/<pipeline name>/<version>`."""
 
+    warmup_examples: int = Field(default=8, ge=0, le=100)
+    """Examples of the evaluation split that go along as warm-up requests; 0 where those must not leave the pipeline."""
+
     signing_key: str | None = None
     """A file with a secret of at least 32 bytes, with which each version's manifest is signed (HMAC-SHA256), so that a
     server that knows it loads only what was pushed with it."""

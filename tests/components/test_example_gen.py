@@ -18,11 +18,11 @@ from components.example_gen import ExampleGen
 from components.transforms.beam import watched
 from components.transforms.readers import Source
 from components.transforms.readers.csv_files import CsvReader
-from components.transforms.shards import read_records
 from schemas.artifacts import Examples
 from schemas.config import DataConfig
 from schemas.errors import ConfigError, DataError, TrainworksError
 from schemas.ingestion import Defect
+from schemas.tfrecords import read_records
 
 Generate = Callable[..., Examples]
 

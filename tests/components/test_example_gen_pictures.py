@@ -17,10 +17,10 @@ from PIL import Image
 
 from components.component import FileGroup
 from components.example_gen import ExampleGen
-from components.transforms.shards import read_records
 from schemas.artifacts import Examples
 from schemas.config import DataConfig, ImagesConfig
 from schemas.errors import ConfigError, DataError
+from schemas.tfrecords import read_records
 from tests.models.images.pictures import encode, noise, smooth
 
 Generate = Callable[..., Examples]

@@ -18,11 +18,17 @@ import pytest
 from components.component import Channel, Context
 from components.pusher import Pusher
 from components.versions import push_version, versions
-from schemas.artifacts import Model, ModelBlessing, PushedModel
+from components.warmup import WARMUP
+from schemas.artifacts import Examples, Model, ModelBlessing, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
 from schemas.manifest import MANIFEST, SIGNATURE, load_key, read_manifest, verify
+from schemas.tfrecords import read_records
 from schemas.verdict import RuleVerdict, Verdict
+from serving.protos import prediction_log_pb2
+from tests.components.conftest import DataSteps
+
+PredictionLog = prediction_log_pb2.PredictionLog
 
 _PUSH = "import sys; from pathlib import Path; from components.versions import push_version;"
 _PUSH += "print(push_version(Path(sys.argv[1]), Path(sys.argv[2]), model='m').path.name)"
@@ -317,3 +323,38 @@ def test_an_unsigned_version_is_not_adopted_where_a_key_is_asked_for(tmp_path: P
     assert not signed.adopted
     assert signed.path != unsigned.path
     assert push_version(serving, served, model="m") == type(signed)(signed.path, adopted=True)
+
+
+def test_warm_up_requests_go_along(tmp_path: Path, context: Context, steps: DataSteps) -> None:
+    examples = steps.examples({"test": [{"text": "one", "label": "a"}, {"text": "two", "label": "b"}]})
+    producer = object.__new__(Pusher)
+
+    def pushed(count: int, model: Model) -> Path:
+        pusher = Pusher(
+            model=Channel(producer, "model", Model),
+            blessing=Channel(producer, "blessing", ModelBlessing),
+            examples=Channel(producer, "examples", Examples),
+            push=PushConfig(directory="served", warmup_examples=count),
+            model_name="news",
+            features={"words": "text"},
+            split="test",
+        )
+        inputs = {"model": model, "blessing": ModelBlessing(tmp_path), "examples": examples}
+        bound = pusher.bind(inputs, {"pushed_model": PushedModel(tmp_path / "out")})
+        bound.run(context)
+        return bound.pushed_model.uri
+
+    (tmp_path / "BLESSED").touch()
+    model = _model(tmp_path / "model")
+    first = pushed(2, model)
+    with (first / WARMUP).open("rb") as file:
+        logs = [PredictionLog.FromString(record) for record in read_records(file)]
+    values = [list(log.predict_log.request.inputs["words"].string_val) for log in logs]
+    assert values == [[b"one"], [b"two"], [b"one", b"two"]]
+    assert str(WARMUP) in verify(first).files
+    # Other samples are no other model; a model's own requests come first.
+    assert pushed(1, model) == first
+    assert WARMUP.name not in {path.name for path in pushed(0, model).rglob("*")}
+    (model.serving / WARMUP).parent.mkdir()
+    (model.serving / WARMUP).write_bytes(b"its own")
+    assert (pushed(2, model) / WARMUP).read_bytes() == b"its own"

@@ -88,7 +88,11 @@ def test_the_wires_are_those_of_the_design(file: Path) -> None:
             "model": "Trainer.model",
             "champion": "?Trainer.model",
         },
-        "Pusher": {"model": "Trainer.model", "blessing": "Evaluator.blessing"},
+        "Pusher": {
+            "model": "Trainer.model",
+            "blessing": "Evaluator.blessing",
+            "examples": "ExampleGen.examples",
+        },
     }
     assert (pipeline.name, pipeline.base) == ("mail", file.parent.resolve())
 

@@ -8,9 +8,9 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from components.transforms.readers import PROBED_ROWS, WHOLE, Part, Row, Source, empty, opened, probe_rows
-from components.transforms.shards import CorruptRecordError, read_records
 from schemas.errors import DataError
 from schemas.ingestion import FeatureType
+from schemas.tfrecords import CorruptRecordError, read_records
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.transforms.shards import CorruptRecordError, ShardWriter, commit_shards, read_records
+from components.transforms.shards import ShardWriter, commit_shards
+from schemas.tfrecords import CorruptRecordError, read_records
 
 RECORDS = [b"", b"a", b"x" * 100_000, "文".encode() * 50]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tensorboard.compat.proto import event_pb2, tensor_pb2
 
-from components.transforms.shards import CorruptRecordError, read_records
+from schemas.tfrecords import CorruptRecordError, read_records
 
 
 def curves(folder: Path) -> dict[str, dict[int, float]]:
