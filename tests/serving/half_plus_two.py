@@ -47,7 +47,7 @@ def export(folder: Path, slope: float = 0.5) -> Path:
 
 
 def _name_methods(path: Path) -> None:
-    """Says of the signatures what they are, as Classify and Regress insist on; TensorFlow 2 calls all of them predict."""
+    """Says what the signatures are, as Classify and Regress insist on; TensorFlow 2 calls all of them predict."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())

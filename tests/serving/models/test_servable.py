@@ -64,7 +64,7 @@ def test_classes_and_values_of_examples(servable: TensorflowServable) -> None:
     ],
 )
 def test_what_does_not_fit_is_told(
-    servable: TensorflowServable, signature: str, inputs: Any, outputs: Any, code: Code, said: str
+    servable: TensorflowServable, signature: str, inputs: Any, *, outputs: Any, code: Code, said: str
 ) -> None:
     with pytest.raises(ServingError, match=said) as raised:
         servable.predict(signature, inputs, outputs)

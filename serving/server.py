@@ -1,0 +1,148 @@
+"""The model server: models, the fronts that ask them, and what watches over both."""
+
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from schemas.manifest import verify
+from serving.access.audit import AuditLog
+from serving.access.gate import Gate
+from serving.calls import Listener
+from serving.config_watch import ConfigWatch
+from serving.models.loader import Loader
+from serving.models.manager import ModelManager
+from serving.options import ServerOptions
+from serving.rest.application import Limits
+from serving.rest.server import RestOptions, RestServer
+from serving.rpc.server import RpcOptions, RpcServer
+
+_HEALTH_SECONDS: Final = 0.2
+_LAME_DUCK_SECONDS: Final = 0.5
+"""How long calls are still taken after the server said that it is not ready any more."""
+
+_SWITCH_SECONDS: Final = 0.001
+"""Python's threads take turns after so long; loading a model must not hold up calls for longer."""
+
+_log = logging.getLogger(__name__)
+
+
+class ModelServer:
+    """Serves models over gRPC and REST.
+
+    Args:
+        options: what, where, and how much.
+
+    Raises:
+        ConfigError: a port is taken, or a file of keys or certificates is no good.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self._audit = AuditLog(options.audit_log) if options.audit_log else None
+        loader = Loader(self._verify, options.model_timeout_seconds)
+        self._models = ModelManager(
+            loader,
+            options.file_system_poll_wait_seconds,
+            labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
+        )
+        gate = Gate(options.keys, remote_admin=options.remote_admin)
+        listeners: list[Listener] = [self._audit.write] if self._audit else []
+        self._rpc = RpcServer(self._models, _rpc_options(options), gate, listeners)
+        self._rest = None
+        if options.rest_api_port is not None:
+            self._rest = RestServer(self._models, _rest_options(options), gate, listeners)
+            self._rest.application.is_ready = self._is_ready
+        self._watch = self._config_watch()
+        self._over = threading.Event()
+        self._health = threading.Thread(target=self._tell_health, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where gRPC listens."""
+        return self._rpc.port
+
+    @property
+    def rest_api_port(self) -> int | None:
+        """Where REST listens, if it does."""
+        return self._rest.port if self._rest else None
+
+    def start(self) -> None:
+        """Takes calls from now on, and begins to load models. Until they are there, calls for them are UNAVAILABLE.
+
+        Raises:
+            ServingError: the configuration of models cannot be.
+        """
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        self._rpc.start()
+        if self._rest:
+            self._rest.start()
+        self._models.start(self._options.model_config)
+        if self._watch:
+            self._watch.start()
+        self._health.start()
+
+    def wait_until_loaded(self, seconds: float) -> bool:
+        """Waits until no model is being loaded any more; whether each of them answers."""
+        self._models.wait(seconds)
+        gc.collect()
+        gc.freeze()  # what is there now stays: it need not be looked through again and again
+        return self._is_ready()
+
+    def stop(self) -> None:
+        """Says that it is not ready, answers what it was asked, and ends."""
+        self._over.set()
+        self._rpc.health.end()
+        if self._watch:
+            self._watch.stop()
+        time.sleep(min(_LAME_DUCK_SECONDS, self._options.grace_seconds))
+        stops = [threading.Thread(target=self._rpc.stop, args=(self._options.grace_seconds,))]
+        if self._rest:
+            stops.append(threading.Thread(target=self._rest.stop, args=(self._options.grace_seconds,)))
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
+        self._models.stop()
+        if self._audit:
+            self._audit.close()
+
+    def _is_ready(self) -> bool:
+        available = self._models.availability()
+        return not self._over.is_set() and bool(available) and all(available.values())
+
+    def _tell_health(self) -> None:
+        while not self._over.wait(_HEALTH_SECONDS):
+            self._rpc.health.tell(self._models.availability())
+
+    def _verify(self, folder: Path) -> None:
+        verify(folder, self._options.verify_key, required=self._options.require_manifest)
+
+    def _config_watch(self) -> ConfigWatch | None:
+        file, seconds = self._options.model_config_file, self._options.model_config_file_poll_wait_seconds
+        if file is None or seconds <= 0:
+            return None
+        return ConfigWatch(file, self._models.apply, self._options.model_config, seconds)
+
+
+def _rpc_options(options: ServerOptions) -> RpcOptions:
+    return RpcOptions(
+        host=options.host,
+        port=options.port,
+        threads=options.grpc_max_threads,
+        queue=options.max_queued_requests,
+        max_message_bytes=options.max_body_bytes,
+        tensor_content=options.tensor_content,
+        tls=options.tls,
+    )
+
+
+def _rest_options(options: ServerOptions) -> RestOptions:
+    assert options.rest_api_port is not None
+    threads = options.rest_api_num_threads or max(8, 4 * (os.cpu_count() or 1))
+    limits = Limits(options.max_body_bytes, threads, options.max_queued_requests)
+    return RestOptions(options.host, options.rest_api_port, limits, tls=options.tls)
