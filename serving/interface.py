@@ -44,6 +44,9 @@ class Servable(Protocol):
     def meta_graph(self) -> Any:
         """The MetaGraphDef."""
 
+    def inputs(self, signature_name: str) -> Mapping[str, int]:
+        """Inputs of a signature by alias, each with the member of TensorFlow's DataType that it takes."""
+
     def predict(
         self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
     ) -> dict[str, Array]:

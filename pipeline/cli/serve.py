@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pipeline.logs import silenced
 from schemas.errors import ConfigError
 
 _MIB = 1 << 20
@@ -91,6 +92,7 @@ def command(dir_or_config: Path | None, **flags: Any) -> None:
     tell_events()
     options = _options(dir_or_config, flags)
     server = ModelServer(options)
+    _import_tensorflow()
     stopped = _stop_on_signals()
     try:
         server.start()
@@ -146,6 +148,15 @@ def _models(
         return model_folders.config_of_model(base_path, name or base_path.resolve().name), None
     assert given is not None
     return model_folders.config_of(given, name), None
+
+
+def _import_tensorflow() -> None:
+    """What models need, and quietly: standard error is for what the server has to say."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        from serving.models.program import import_ops
+
+        import_ops()
 
 
 def _tell_readiness(server: Any) -> None:

@@ -9,12 +9,16 @@ import gc
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from serving.errors import Code, ServingError
 from serving.interface import Array
 from serving.models.bounded_ops import is_bounded
+from serving.tensors import dtype_of
 
 _TAG: Final = "serve"
 _MAX_CALLABLES: Final = 64
@@ -31,14 +35,34 @@ _LIBRARIES: Final = ("tensorflow_text",)
 """Packages that bring ops along."""
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What an input takes."""
+
+    tensor: str
+    type: int
+    """The member of TensorFlow's DataType."""
+    dtype: np.dtype[Any] | None
+    """None for a type that no array has."""
+    shape: tuple[int, ...] | None
+    """With -1 for sizes that are open; None for any shape."""
+
+    @classmethod
+    def of(cls, info: Any) -> "Input":
+        """From a TensorInfo."""
+        shape = info.tensor_shape
+        sizes = None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
+        return cls(info.name, info.dtype, dtype_of(info.dtype), sizes)
+
+
 class Signature:
     """A signature's tensors, and how long it takes."""
 
     def __init__(self, definition: Any, *, bounded: bool) -> None:
-        self.definition = definition
-        self.inputs: Mapping[str, Any] = dict(definition.inputs)
-        """Alias to TensorInfo."""
-        self.outputs: Mapping[str, Any] = dict(definition.outputs)
+        self.inputs: Mapping[str, Input] = {alias: Input.of(info) for alias, info in definition.inputs.items()}
+        self.types: Mapping[str, int] = {alias: one.type for alias, one in self.inputs.items()}
+        self.outputs: Mapping[str, str] = {alias: info.name for alias, info in definition.outputs.items()}
+        """Alias to tensor."""
         self.method_name: str = definition.method_name
         self.is_bounded = bounded
         self._runs, self._seconds = 0, 0.0
@@ -68,7 +92,7 @@ class Program:
     def __init__(self, folder: Path, timeout_seconds: float) -> None:
         import tensorflow as tf
 
-        _import_ops()
+        import_ops()
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         try:
@@ -77,6 +101,7 @@ class Program:
         except (tf.errors.OpError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
             self._session.close()
             raise _failure(error, "The model cannot be loaded") from error
+        self._errors = (tf.errors.OpError, ValueError, TypeError, UnicodeError)
         self._timeout_ms = max(1, int(timeout_seconds * 1000))
         graph_def = self.meta_graph.graph_def
         self.signatures: Mapping[str, Signature] = {
@@ -99,14 +124,12 @@ class Program:
         Raises:
             ServingError: the graph fails on these inputs, or takes too long.
         """
-        import tensorflow as tf
-
         signature = self.signatures[name]
         call, fed, fetched = self._callable(name, signature, tuple(outputs))
         start = time.perf_counter()
         try:
             values = call(*[inputs[alias] for alias in fed])
-        except (tf.errors.OpError, ValueError, TypeError, UnicodeError) as error:
+        except self._errors as error:
             raise _failure(error, "The model fails on these inputs") from error
         signature.took(time.perf_counter() - start)
         return {alias: values[fetched[alias]] for alias in outputs}
@@ -133,17 +156,17 @@ class Program:
     def _prepared(self, signature: Signature, outputs: Iterable[str]) -> tuple[Any, Sequence[str], Mapping[str, int]]:
         from tensorflow.core.protobuf import config_pb2
 
-        fed = {info.name: alias for alias, info in signature.inputs.items()}
-        tensors = list(dict.fromkeys(signature.outputs[alias].name for alias in outputs))
+        fed = {one.tensor: alias for alias, one in signature.inputs.items()}
+        tensors = list(dict.fromkeys(signature.outputs[alias] for alias in outputs))
         options = config_pb2.CallableOptions(feed=list(fed), fetch=tensors)
         options.run_options.inter_op_thread_pool = _CALLERS_THREAD if signature.is_bounded else _POOL
         options.run_options.timeout_in_ms = self._timeout_ms
-        fetched = {alias: tensors.index(signature.outputs[alias].name) for alias in outputs}
+        fetched = {alias: tensors.index(signature.outputs[alias]) for alias in outputs}
         return self._session._make_callable_from_options(options), list(fed.values()), fetched
 
 
-def _import_ops() -> None:
-    """Makes ops known that TensorFlow itself does not have, if they are installed."""
+def import_ops() -> None:
+    """Imports TensorFlow, and makes ops known that it does not have itself, if they are installed."""
     import importlib
 
     for library in _LIBRARIES:

@@ -11,8 +11,8 @@ import numpy as np
 
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes
-from serving.models.program import Program, Signature
-from serving.tensors import dtype_of, type_name
+from serving.models.program import Input, Program, Signature
+from serving.tensors import type_name
 
 _PREDICT: Final = "tensorflow/serving/predict"
 _CLASSIFY: Final = "tensorflow/serving/classify"
@@ -38,6 +38,14 @@ class TensorflowServable:
         """The MetaGraphDef."""
         return self._program.meta_graph
 
+    def inputs(self, signature_name: str) -> Mapping[str, int]:
+        """Alias to member of TensorFlow's DataType.
+
+        Raises:
+            ServingError: FAILED_PRECONDITION, there is no such signature.
+        """
+        return self._known(signature_name).types
+
     def predict(
         self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
     ) -> dict[str, Array]:
@@ -47,9 +55,7 @@ class TensorflowServable:
             ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for inputs or outputs that it
                 does not have, or what the graph itself fails with.
         """
-        signature = self._program.signatures.get(signature_name)
-        if signature is None:
-            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{signature_name}" not found.')
+        signature = self._known(signature_name)
         if signature.method_name not in (_PREDICT, _CLASSIFY, _REGRESS):
             raise ServingError(
                 Code.INVALID_ARGUMENT,
@@ -112,6 +118,12 @@ class TensorflowServable:
         """Gives the memory back. No call may be under way."""
         self._program.close()
 
+    def _known(self, name: str) -> Signature:
+        signature = self._program.signatures.get(name)
+        if signature is None:
+            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        return signature
+
     def _signature_for(self, name: str, what: str, method_name: str) -> Signature:
         signature = self._program.signatures.get(name)
         if signature is None:
@@ -139,15 +151,18 @@ def _check_names(inputs: Mapping[str, Array], signature: Signature) -> None:
     )
 
 
-def _check_input(alias: str, array: Array, info: Any) -> None:
-    if array.dtype != dtype_of(info.dtype):
-        raise _wrong(f"Input `{alias}` must be {type_name(info.dtype)}. Received: {type_name(array.dtype)}")
-    shape = info.tensor_shape
-    if shape.unknown_rank:
+def _check_input(alias: str, array: Array, wanted: Input) -> None:
+    if array.dtype != wanted.dtype:
+        raise _wrong(f"Input `{alias}` must be {type_name(wanted.type)}. Received: {type_name(array.dtype)}")
+    if wanted.shape is None:
         return
-    sizes = [dim.size for dim in shape.dim]
-    if len(sizes) != array.ndim or any(size not in (-1, given) for size, given in zip(sizes, array.shape, strict=True)):
-        raise _wrong(f"Input `{alias}` must have shape {_shape(sizes)}. Received: {_shape(array.shape)}")
+    if len(wanted.shape) == array.ndim:
+        for size, given in zip(wanted.shape, array.shape, strict=True):
+            if size not in (given, -1):
+                break
+        else:
+            return
+    raise _wrong(f"Input `{alias}` must have shape {_shape(wanted.shape)}. Received: {_shape(array.shape)}")
 
 
 def _check_output(alias: str, array: Array, dtype: np.dtype[Any], rows: int) -> None:

@@ -17,6 +17,7 @@ _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _NATIVE: Final = frozenset(
     np.dtype(name) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
 )
+_NULL: Final = b"null"
 _SPECIAL: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
@@ -32,13 +33,14 @@ def jsonable(array: Array, alias: str) -> Any:
 
 def dump(value: Any) -> bytes:
     """JSON of nested dicts, lists, arrays and numpy's scalars."""
-    if _is_finite(value):
-        return orjson.dumps(value, option=_OPTIONS)
-    return "".join(_pieces(value)).encode()
+    text = orjson.dumps(value, option=_OPTIONS)
+    if _NULL in text and not _is_finite(value):  # orjson writes NaN and infinities so
+        return "".join(_pieces(value)).encode()
+    return text
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether there is no NaN or infinity, which orjson would write as null."""
+    """Whether there is no NaN or infinity."""
     if isinstance(value, np.ndarray | np.generic):
         return value.dtype.kind != "f" or bool(np.isfinite(value).all())
     if isinstance(value, dict):

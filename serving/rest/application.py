@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from serving.access.gate import Gate
@@ -237,10 +238,7 @@ def _signature(parsed: Mapping[str, Any]) -> str:
 
 def _computed(servable: Any, route: Route, parsed: Mapping[str, Any], signature: str) -> bytes:
     if route.verb == "predict":
-        definition = servable.meta_graph.signature_def
-        if signature not in definition:
-            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{signature}" not found.')
-        inputs, form = inputs_of(parsed, definition[signature].inputs)
+        inputs, form = inputs_of(parsed, servable.inputs(signature))
         return answers.dump(answer_of(servable.predict(signature, inputs, ()), form))
     examples = examples_of(parsed)
     if route.verb == "classify":
@@ -276,6 +274,7 @@ def _check_get(request: _Request) -> None:
         raise RefusedError(405, Code.INVALID_ARGUMENT, f"{request.path} takes GET only. Received: {request.method}")
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(peer: str) -> bool:
     try:
         return ipaddress.ip_address(peer).is_loopback

@@ -14,12 +14,12 @@ _INSTANCES: Final = "instances"
 _INPUTS: Final = "inputs"
 
 
-def inputs_of(body: Mapping[str, Any], infos: Mapping[str, Any]) -> tuple[dict[str, Array], Format]:
+def inputs_of(body: Mapping[str, Any], types: Mapping[str, int]) -> tuple[dict[str, Array], Format]:
     """The inputs of a request.
 
     Args:
         body: the parsed JSON.
-        infos: alias to TensorInfo, of the signature.
+        types: alias to the type of each of the signature's inputs.
 
     Raises:
         ServingError: INVALID_ARGUMENT, it does not fit.
@@ -27,9 +27,9 @@ def inputs_of(body: Mapping[str, Any], infos: Mapping[str, Any]) -> tuple[dict[s
     if _INSTANCES in body:
         if _INPUTS in body:
             raise _wrong("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
-        return _of_rows(body[_INSTANCES], infos), "row"
+        return _of_rows(body[_INSTANCES], types), "row"
     if _INPUTS in body:
-        return _of_columns(body[_INPUTS], infos), "column"
+        return _of_columns(body[_INPUTS], types), "column"
     raise _wrong("Missing 'inputs' or 'instances' key")
 
 
@@ -49,45 +49,45 @@ def answer_of(outputs: Mapping[str, Array], form: Format) -> dict[str, Any]:
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
-def _of_rows(instances: Any, infos: Mapping[str, Any]) -> dict[str, Array]:
+def _of_rows(instances: Any, types: Mapping[str, int]) -> dict[str, Array]:
     if not isinstance(instances, list):
         raise _wrong("Expecting 'instances' value to be a list/array")
     if not instances:
         raise _wrong("'instances' is empty: expecting at least one")
     if _is_plain(instances[0]):
-        return _of_one_value(instances, infos, _INSTANCES)
+        return _of_one_value(instances, types, _INSTANCES)
     for position, instance in enumerate(instances):
         if _is_plain(instance):
             raise _wrong(f"Expecting object but got a list or value at instance {position} of 'instances'")
-        if instance.keys() != infos.keys():
-            raise _wrong(f"Failed to process element: {position} of 'instances' list. {_difference(instance, infos)}")
+        if instance.keys() != types.keys():
+            raise _wrong(f"Failed to process element: {position} of 'instances' list. {_difference(instance, types)}")
     return {
-        alias: to_array([instance[alias] for instance in instances], info.dtype, alias) for alias, info in infos.items()
+        alias: to_array([instance[alias] for instance in instances], type_, alias) for alias, type_ in types.items()
     }
 
 
-def _of_columns(inputs: Any, infos: Mapping[str, Any]) -> dict[str, Array]:
+def _of_columns(inputs: Any, types: Mapping[str, int]) -> dict[str, Array]:
     if _is_plain(inputs):
-        return _of_one_value(inputs, infos, _INPUTS)
-    if inputs.keys() != infos.keys():
-        raise _wrong(f"Failed to process 'inputs' object. {_difference(inputs, infos)}")
-    return {alias: to_array(inputs[alias], info.dtype, alias) for alias, info in infos.items()}
+        return _of_one_value(inputs, types, _INPUTS)
+    if inputs.keys() != types.keys():
+        raise _wrong(f"Failed to process 'inputs' object. {_difference(inputs, types)}")
+    return {alias: to_array(inputs[alias], type_, alias) for alias, type_ in types.items()}
 
 
-def _of_one_value(value: Any, infos: Mapping[str, Any], key: str) -> dict[str, Array]:
-    if len(infos) != 1:
-        names = ", ".join(sorted(infos)) or "none"
+def _of_one_value(value: Any, types: Mapping[str, int], key: str) -> dict[str, Array]:
+    if len(types) != 1:
+        names = ", ".join(sorted(types)) or "none"
         raise _wrong(f"'{key}' is a plain value/list, but expecting an object with the model's inputs: {names}")
-    ((alias, info),) = infos.items()
-    return {alias: to_array(value, info.dtype, alias)}
+    ((alias, type_),) = types.items()
+    return {alias: to_array(value, type_, alias)}
 
 
 def _is_plain(value: Any) -> bool:
     return not isinstance(value, dict) or is_base64(value)
 
 
-def _difference(given: Mapping[str, Any], infos: Mapping[str, Any]) -> str:
-    missing, extra = sorted(infos.keys() - given.keys()), sorted(given.keys() - infos.keys())
+def _difference(given: Mapping[str, Any], types: Mapping[str, int]) -> str:
+    missing, extra = sorted(types.keys() - given.keys()), sorted(given.keys() - types.keys())
     return f"Missing inputs: {missing or 'none'}. Unknown inputs: {[name[:64] for name in extra[:5]] or 'none'}."
 
 

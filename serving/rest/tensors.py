@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -30,10 +31,10 @@ def to_array(value: Any, enum: int, name: str) -> Array:
     Raises:
         ServingError: INVALID_ARGUMENT, lists of one level differ in length, or a value is of another type.
     """
-    dtype = dtype_of(enum)
-    allowed = _LEAVES.get("f" if dtype is not None and dtype.name == "bfloat16" else getattr(dtype, "kind", ""))
-    if dtype is None or allowed is None:
+    kind = _kind_of(enum)
+    if kind is None:
         raise _wrong(f"Input `{name}` of type {type_name(enum)} cannot be given as JSON.")
+    dtype, allowed = kind
     leaves, shape = _flattened(value, name)
     if not set(map(type, leaves)) <= allowed:
         wrong = next(leaf for leaf in leaves if type(leaf) not in allowed)
@@ -47,6 +48,16 @@ def to_array(value: Any, enum: int, name: str) -> Array:
             return np.array(leaves, dtype).reshape(shape)
     except OverflowError as error:
         raise _wrong(f"JSON Value: {error} (input `{name}`, {type_name(enum)})") from error
+
+
+@lru_cache(maxsize=64)
+def _kind_of(enum: int) -> tuple[np.dtype[Any], set[type]] | None:
+    """The array's type, and the types of its values in JSON; None where there are none."""
+    dtype = dtype_of(enum)
+    if dtype is None:
+        return None
+    allowed = _LEAVES.get("f" if dtype.name == "bfloat16" else dtype.kind)
+    return None if allowed is None else (dtype, allowed)
 
 
 def is_base64(value: Any) -> bool:

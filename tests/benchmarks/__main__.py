@@ -23,6 +23,7 @@ SUBJECTS = (
     "images",
     "throughput",
     "training_step",
+    "serving",
 )
 
 

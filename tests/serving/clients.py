@@ -64,22 +64,11 @@ class Served:
 @contextmanager
 def serve(log: Path, *arguments: str | Path, ready: bool = True) -> Iterator[Served]:
     """`trainworks serve` on free ports; killed at the end if it still runs."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.cli",
-        "serve",
-        *map(str, arguments),
-        "--port",
-        "0",
-        "--rest_api_port",
-        "0",
-    ]
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "serve", *map(str, arguments)]
+    command += ["--port", "0", "--rest_api_port", "0"]
     root = str(Path(__file__).parents[2])
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        )
+        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": root})
     try:
         port, rest_port = _ports(process, log)
         served = Served(process, port, rest_port, log)

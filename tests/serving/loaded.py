@@ -20,6 +20,10 @@ class LoadedServable:
         self._model = tf.saved_model.load(str(path))
         self.meta_graph = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
 
+    def inputs(self, signature_name: str) -> dict[str, int]:
+        definition = self.meta_graph.signature_def[signature_name]
+        return {alias: info.dtype for alias, info in definition.inputs.items()}
+
     def predict(
         self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str]
     ) -> dict[str, Array]:
