@@ -73,6 +73,13 @@ _log = logging.getLogger("serving")
     "--rest_api_num_threads", type=click.IntRange(0), default=0, help="REST requests at once.  [default: by cores]"
 )
 @click.option(
+    "--max_queued_requests",
+    type=click.IntRange(0),
+    default=1024,
+    show_default=True,
+    help="Requests that may wait for a thread, on each port.",
+)
+@click.option(
     "--grace_seconds",
     type=click.FloatRange(min=0),
     default=30,

@@ -10,7 +10,7 @@ def export(folder: Path, slope: float = 0.5) -> Path:
     class HalfPlusTwo(tf.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.a, self.b = tf.Variable(slope), tf.Variable(2.0)
+            self.a, self.b = tf.Variable(float(slope)), tf.Variable(2.0)
 
         def _x(self, examples: tf.Tensor) -> tf.Tensor:
             return tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature((1,), tf.float32)})["x"]
