@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from serving.batching.options import BatchingOptions
 from serving.tls import Tls
 
 
@@ -20,6 +21,8 @@ class ServerOptions:
         model_config_file_poll_wait_seconds: how often that file is read again; 0 for never.
         file_system_poll_wait_seconds: how often new versions are looked for; 0 for once.
         allow_version_labels_for_unavailable_models: whether a new label may name a version that is not loaded.
+        batching: how calls are joined; None for each by itself.
+        metrics_path: where REST shows metrics; None for nowhere.
         tls: certificates of both fronts; None for plain text.
         keys: the file of API keys; None lets everyone in.
         remote_admin: whether what is served may be changed from other machines.
@@ -43,6 +46,8 @@ class ServerOptions:
     model_config_file_poll_wait_seconds: float = 0.0
     file_system_poll_wait_seconds: float = 1.0
     allow_version_labels_for_unavailable_models: bool = False
+    batching: BatchingOptions | None = None
+    metrics_path: str | None = None
     tls: Tls | None = None
     keys: Path | None = None
     remote_admin: bool = False

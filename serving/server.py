@@ -6,18 +6,22 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from schemas.manifest import verify
+from serving import metrics
 from serving.access.audit import AuditLog
 from serving.access.gate import Gate
 from serving.calls import Listener
 from serving.config_watch import ConfigWatch
+from serving.interface import VersionStatus
+from serving.metrics import Metrics
 from serving.models.loader import Loader
 from serving.models.manager import ModelManager
 from serving.options import ServerOptions
-from serving.rest.application import Limits
+from serving.rest.application import Limits, Page
 from serving.rest.server import RestOptions, RestServer
 from serving.rpc.server import RpcOptions, RpcServer
 
@@ -27,6 +31,8 @@ _LAME_DUCK_SECONDS: Final = 0.5
 
 _SWITCH_SECONDS: Final = 0.001
 """Python's threads take turns after so long; loading a model must not hold up calls for longer."""
+
+_BATCHING_THREADS: Final = 64
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +50,9 @@ class ModelServer:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         self._audit = AuditLog(options.audit_log) if options.audit_log else None
-        loader = Loader(self._verify, options.model_timeout_seconds)
+        self._metrics = Metrics(self._statuses) if options.metrics_path else None
+        batch_of = self._metrics.batch_of if self._metrics else None
+        loader = Loader(self._verify, options.model_timeout_seconds, options.batching, batch_of)
         self._models = ModelManager(
             loader,
             options.file_system_poll_wait_seconds,
@@ -52,10 +60,14 @@ class ModelServer:
         )
         gate = Gate(options.keys, remote_admin=options.remote_admin)
         listeners: list[Listener] = [self._audit.write] if self._audit else []
+        pages = dict[str, Page]()
+        if self._metrics and options.metrics_path:
+            listeners.append(self._metrics.call_ended)
+            pages[options.metrics_path] = Page(self._metrics.exposition, metrics.CONTENT_TYPE)
         self._rpc = RpcServer(self._models, _rpc_options(options), gate, listeners)
         self._rest = None
         if options.rest_api_port is not None:
-            self._rest = RestServer(self._models, _rest_options(options), gate, listeners)
+            self._rest = RestServer(self._models, _rest_options(options), gate, listeners, pages)
             self._rest.application.is_ready = self._is_ready
         self._watch = self._config_watch()
         self._over = threading.Event()
@@ -115,6 +127,9 @@ class ModelServer:
         available = self._models.availability()
         return not self._over.is_set() and bool(available) and all(available.values())
 
+    def _statuses(self) -> Mapping[str, Sequence[VersionStatus]]:
+        return self._models.statuses()
+
     def _tell_health(self) -> None:
         while not self._over.wait(_HEALTH_SECONDS):
             self._rpc.health.tell(self._models.availability())
@@ -133,7 +148,7 @@ def _rpc_options(options: ServerOptions) -> RpcOptions:
     return RpcOptions(
         host=options.host,
         port=options.port,
-        threads=options.grpc_max_threads,
+        threads=options.grpc_max_threads or _threads(options),
         queue=options.max_queued_requests,
         max_message_bytes=options.max_body_bytes,
         tensor_content=options.tensor_content,
@@ -143,6 +158,11 @@ def _rpc_options(options: ServerOptions) -> RpcOptions:
 
 def _rest_options(options: ServerOptions) -> RestOptions:
     assert options.rest_api_port is not None
-    threads = options.rest_api_num_threads or max(8, 4 * (os.cpu_count() or 1))
+    threads = options.rest_api_num_threads or _threads(options)
     limits = Limits(options.max_body_bytes, threads, options.max_queued_requests)
     return RestOptions(options.host, options.rest_api_port, limits, tls=options.tls)
+
+
+def _threads(options: ServerOptions) -> int:
+    """Calls that a front works on at once. Where calls are joined, most of them wait for others."""
+    return max(8, 4 * (os.cpu_count() or 1)) if options.batching is None else _BATCHING_THREADS

@@ -45,6 +45,11 @@ _log = logging.getLogger("serving")
     show_default=True,
     help="How often to look for new versions; 0 for once.",
 )
+@click.option("--enable_batching", is_flag=True, help="Join the calls of many clients into batches.")
+@click.option("--batching_parameters_file", type=_file, help="How to join them: BatchingParameters as text.")
+@click.option(
+    "--monitoring_config_file", type=_file, help="A MonitoringConfig as text: metrics for Prometheus, on REST."
+)
 @click.option("--ssl_config_file", type=_file, help="An SSLConfig as text: TLS, and mutual TLS, on both ports.")
 @click.option(
     "--allow_version_labels_for_unavailable_models",
@@ -122,6 +127,8 @@ def _options(dir_or_config: Path | None, flags: dict[str, Any]) -> Any:
     from serving.tls import Tls
 
     config, file = _models(dir_or_config, flags.pop("model_base_path"), flags.pop("model_config_file"), flags)
+    flags["batching"] = _batching(flags.pop("enable_batching"), flags.pop("batching_parameters_file"))
+    flags["metrics_path"] = _metrics_path(flags.pop("monitoring_config_file"))
     ssl, key, rest = flags.pop("ssl_config_file"), flags.pop("verify_key"), flags.pop("rest_api_port")
     return ServerOptions(
         model_config=config,
@@ -132,6 +139,33 @@ def _options(dir_or_config: Path | None, flags: dict[str, Any]) -> Any:
         max_body_bytes=flags.pop("max_body_mib") * _MIB,
         **flags,
     )
+
+
+def _batching(enabled: bool, file: Path | None) -> Any:
+    from serving import config_files
+    from serving.batching.options import BatchingOptions
+
+    flag = "--batching_parameters_file"
+    if not enabled:
+        if file is not None:
+            raise ConfigError(f"`{flag}` must go along with `--enable_batching`.")
+        return None
+    if file is None:
+        return BatchingOptions()
+    return BatchingOptions.from_message(config_files.read(file, config_files.BatchingParameters, flag))
+
+
+def _metrics_path(file: Path | None) -> str | None:
+    from serving import config_files
+    from serving.metrics import DEFAULT_PATH
+
+    if file is None:
+        return None
+    found = config_files.read(file, config_files.MonitoringConfig, "--monitoring_config_file").prometheus_config
+    path = found.path or DEFAULT_PATH
+    if not path.startswith("/"):
+        raise ConfigError(f"`path` of `--monitoring_config_file` must begin with a slash. Received: {path}")
+    return path if found.enable else None
 
 
 def _models(

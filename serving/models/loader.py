@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas.errors import TrainworksError
+from serving.batching.batcher import BatchRecord
+from serving.batching.options import BatchingOptions
 from serving.errors import Code, ServingError
 from serving.models.folders import stamp_of
 from serving.models.program import Program
@@ -21,10 +23,19 @@ class Loader:
     Args:
         verify: checks a version's files before they are read; raises TrainworksError.
         timeout_seconds: how long a call of a loaded model may take.
+        batching: how calls are joined; None for each by itself.
+        observer_of: for a model's name, what is told of its batches.
     """
 
-    def __init__(self, verify: Callable[[Path], None], timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        verify: Callable[[Path], None],
+        timeout_seconds: float,
+        batching: BatchingOptions | None = None,
+        observer_of: Callable[[str], Callable[[BatchRecord], None]] | None = None,
+    ) -> None:
         self._verify, self._timeout_seconds = verify, timeout_seconds
+        self._batching, self._observer_of = batching, observer_of
 
     def load(self, name: str, version: int, folder: Path) -> TensorflowServable:
         """A version that is ready to answer.
@@ -37,7 +48,9 @@ class Loader:
         try:
             before = stamp_of(folder)
             self._verify(folder)
-            servable = TensorflowServable(name, version, Program(folder, self._timeout_seconds))
+            program = Program(folder, self._timeout_seconds)
+            observe = self._observer_of(name) if self._observer_of else None
+            servable = TensorflowServable(name, version, program, self._batching, observe)
         except OSError as error:
             raise ServingError(Code.NOT_FOUND, f"{folder} cannot be read: {error.strerror or error}") from error
         except TrainworksError as error:

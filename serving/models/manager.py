@@ -129,6 +129,11 @@ class ModelManager:
             raise ServingError(Code.NOT_FOUND, f"Could not find {asked}")
         return found
 
+    def statuses(self) -> Mapping[str, Sequence[VersionStatus]]:
+        """Of every model, where its versions stand."""
+        with self._changed:
+            return {name: model.statuses() for name, model in self._models.items()}
+
     def availability(self) -> Mapping[str, bool]:
         """Of every model whether a version of it answers."""
         with self._changed:

@@ -64,8 +64,16 @@ class Signature:
         self.outputs: Mapping[str, str] = {alias: info.name for alias, info in definition.outputs.items()}
         """Alias to tensor."""
         self.method_name: str = definition.method_name
+        shapes = [info.tensor_shape for info in definition.outputs.values()]
+        self._has_open_outputs = all(shape.unknown_rank or (shape.dim and shape.dim[0].size == -1) for shape in shapes)
         self.is_bounded = bounded
         self._runs, self._seconds = 0, 0.0
+
+    @property
+    def has_open_rows(self) -> bool:
+        """Whether inputs and outputs have as many rows as one likes, so that calls can be joined."""
+        shapes = [one.shape for one in self.inputs.values()]
+        return bool(shapes) and self._has_open_outputs and all(shape and shape[0] == -1 for shape in shapes)
 
     @property
     def is_quick(self) -> bool:

@@ -4,11 +4,14 @@ Conditions, codes and, where clients look at them, words are those of TF Serving
 servables/tensorflow/{predict_util,classifier,regressor}.cc.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
+from serving.batching.batcher import Batcher, BatchRecord
+from serving.batching.options import BatchingOptions
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes
 from serving.models.program import Input, Program, Signature
@@ -27,11 +30,26 @@ class TensorflowServable:
         name: the model's.
         version: which one it is.
         program: the loaded SavedModel.
+        batching: how calls are joined; None for each by itself.
+        observe: told of every batch.
     """
 
-    def __init__(self, name: str, version: int, program: Program) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        program: Program,
+        batching: BatchingOptions | None = None,
+        observe: Callable[[BatchRecord], None] | None = None,
+    ) -> None:
         self.name, self.version = name, version
         self._program = program
+        self._batchers: dict[str, Batcher] = {}
+        if batching is not None:
+            for signature_name, signature in program.signatures.items():
+                if signature.has_open_rows:
+                    run = partial(program.run, signature_name, outputs=tuple(signature.outputs))
+                    self._batchers[signature_name] = Batcher(run, batching, observe)
 
     @property
     def meta_graph(self) -> Any:
@@ -65,7 +83,7 @@ class TensorflowServable:
         _check_names(inputs, signature)
         for alias, array in inputs.items():
             _check_input(alias, array, signature.inputs[alias])
-        return self._program.run(signature_name, inputs, _outputs(output_filter, signature))
+        return self._run(signature_name, inputs, _outputs(output_filter, signature))
 
     def classify(self, signature_name: str, examples: Sequence[bytes]) -> Classes:
         """Classes of serialized tf.Example.
@@ -81,7 +99,7 @@ class TensorflowServable:
             raise _wrong(
                 f"Expected classification signature outputs to be among {{{_CLASSES},{_SCORES}}}. Was: {unknown}"
             )
-        found = self._program.run(signature_name, _fed(signature, examples), tuple(signature.outputs))
+        found = self._run(signature_name, _fed(signature, examples), tuple(signature.outputs))
         labels, scores = found.get(_CLASSES), found.get(_SCORES)
         if labels is not None:
             _check_output(_CLASSES, labels, np.dtype(object), len(examples))
@@ -100,7 +118,7 @@ class TensorflowServable:
         signature = self._signature_for(signature_name, "regression", _REGRESS)
         if list(signature.outputs) != [_VALUES]:
             raise _wrong(f"Expected one output Tensor, `{_VALUES}`. Was: {sorted(signature.outputs)}")
-        values = self._program.run(signature_name, _fed(signature, examples), (_VALUES,))[_VALUES]
+        values = self._run(signature_name, _fed(signature, examples), (_VALUES,))[_VALUES]
         if values.dtype != np.float32:
             raise _wrong(f"Expected output Tensor of DT_FLOAT. Was: {values.dtype}")
         if values.shape not in ((len(examples),), (len(examples), 1)):
@@ -112,11 +130,20 @@ class TensorflowServable:
     def is_quick(self, signature_name: str) -> bool:
         """See serving/interface.py."""
         signature = self._program.signatures.get(signature_name)
-        return signature is not None and signature.is_quick
+        return signature is not None and signature.is_quick and signature_name not in self._batchers
 
     def close(self) -> None:
         """Gives the memory back. No call may be under way."""
+        for batcher in self._batchers.values():
+            batcher.close()
         self._program.close()
+
+    def _run(self, name: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
+        batcher = self._batchers.get(name)
+        if batcher is None:
+            return self._program.run(name, inputs, outputs)
+        answer = batcher.run(inputs)
+        return {alias: answer[alias] for alias in outputs}
 
     def _known(self, name: str) -> Signature:
         signature = self._program.signatures.get(name)

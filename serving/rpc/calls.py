@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from serving.access.gate import Gate
 from serving.access.keys import Role
 from serving.calls import Call, Listener
+from serving.deadline import within
 from serving.errors import Code, ServingError
 
 _STATUS: Final[Mapping[Code, grpc.StatusCode]] = {
@@ -61,7 +62,8 @@ class Desk:
             call = Call("grpc", method.name, context.peer(), request_bytes=len(data))
             try:
                 call.who = self._admitted(method, context)
-                answered = method.answer(method.request.FromString(data), call).SerializeToString()
+                with within(context.time_remaining()):
+                    answered = method.answer(method.request.FromString(data), call).SerializeToString()
             except ServingError as error:
                 call.code, message = error.code, error.message
             except DecodeError:

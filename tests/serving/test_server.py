@@ -210,6 +210,36 @@ def test_keys_roles_and_the_audit_log(base: Path, tmp_path: Path) -> None:
     assert secret not in audit.read_text() and "2.5" not in audit.read_text()
 
 
+def test_batching_and_metrics(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "batching.txt").write_text(
+        "max_batch_size { value: 8 } batch_timeout_micros { value: 20000 } allowed_batch_sizes: 8"
+    )
+    (tmp_path / "monitoring.txt").write_text('prometheus_config { enable: true path: "/metrics" }')
+    flags = ["--enable_batching", "--batching_parameters_file", tmp_path / "batching.txt"]
+    flags += ["--monitoring_config_file", tmp_path / "monitoring.txt"]
+    with serve(tmp_path / "log", base, *flags) as served:
+        answers: list[float] = []
+
+        def call(number: int) -> None:
+            answer = served.ask("POST", PREDICT, json.dumps({"instances": [number]}))
+            answers.append(answer.json["predictions"][0] - number / 2)
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [2.0] * 40
+        many = served.ask("POST", PREDICT, json.dumps({"instances": [1.0] * 9}))
+        assert (many.status, "larger than maximum input batch size 8" in many.text) == (400, True)
+        told = dict(line.rsplit(" ", 1) for line in served.ask("GET", "/metrics").text.splitlines() if line[:1] == ":")
+    counted = ':tensorflow:serving:request_count{model_name="half_plus_two",status="OK"}'
+    assert float(told[counted]) == 40
+    rows = float(told[':tensorflow:serving:batch_size_sum{model_name="half_plus_two"}'])
+    batches = float(told[':tensorflow:serving:batch_size_count{model_name="half_plus_two"}'])
+    assert rows == 40 and batches < 40
+
+
 def test_garbage_over_grpc_is_answered_and_costs_nothing(served: Served) -> None:
     rng = np.random.default_rng(7)
     request = predict_pb2.PredictRequest()

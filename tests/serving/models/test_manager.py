@@ -235,7 +235,7 @@ def test_calls_go_on_while_versions_change(manager: ModelManager, loader: Loader
     over, wrong = threading.Event(), list[str]()
 
     def call() -> None:
-        while not over.is_set():
+        while not over.wait(0.0002):
             try:
                 with manager.acquire("r8") as servable:
                     if servable.closed:  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Joining requests of many clients into batches."""
