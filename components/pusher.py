@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from components.component import Component, Context, Input, Output
-from schemas.artifacts import Examples, Model, ModelBlessing, Property, PushedModel
+from schemas.artifacts import Examples, InfraBlessing, Model, ModelBlessing, Property, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, TrainworksError
 from schemas.manifest import load_key
@@ -31,6 +31,7 @@ class Pusher(Component):
 
     model: Input[Model]
     blessing: Input[ModelBlessing]
+    infra_blessing: Input[InfraBlessing] | None
     examples: Input[Examples] | None
     """What warm-up requests are made of."""
     pushed_model: Output[PushedModel]
@@ -86,10 +87,11 @@ class Pusher(Component):
     def _warmup(self) -> "Added":
         if self.examples is None or not self.push.warmup_examples:
             return {}
-        from components.warmup import WARMUP, sample_rows, warmup_requests
+        from components.warmup import WARMUP, rows_of, sample_records, warmup_requests
 
         columns = self.examples.ingestion().columns
-        rows = sample_rows(self.examples.shards(self.split), self.features, columns, self.push.warmup_examples)
+        records = sample_records(self.examples.shards(self.split), self.push.warmup_examples)
+        rows = rows_of(records, self.features, columns)
         types = {name: columns[column] for name, column in self.features.items()}
         return {WARMUP: warmup_requests(rows, types, self.model_name)}
 
@@ -101,14 +103,14 @@ class Pusher(Component):
             )
 
     def _check_blessing(self) -> None:
-        if (self.blessing.uri / "BLESSED").is_file():
-            return
-        reasons = "; ".join(
-            f"{rule.rule}: found {rule.found}" for rule in _verdict(self.blessing.uri).rules if rule.verdict == "failed"
-        )
-        raise TrainworksError(
-            f"Only a blessed model is pushed, and {self.model.uri} is not: {reasons or 'it has no file `BLESSED`'}."
-        )
+        for blessing in (self.blessing, self.infra_blessing):
+            if blessing is not None and not (blessing.uri / "BLESSED").is_file():
+                failed = [rule for rule in _verdict(blessing.uri).rules if rule.verdict == "failed"]
+                reasons = "; ".join(f"{rule.rule}: found {rule.found}" for rule in failed)
+                raise TrainworksError(
+                    f"Only a blessed model is pushed, and {self.model.uri} is not:"
+                    f" {reasons or 'it has no file `BLESSED`'}."
+                )
 
 
 def _verdict(folder: Path) -> Verdict:

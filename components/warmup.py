@@ -34,34 +34,39 @@ Row = Mapping[str, bytes | int | float]
 """Model input to value."""
 
 
-def sample_rows(
-    shards: Sequence[Path], features: Mapping[str, str], columns: Mapping[str, FeatureType], count: int
-) -> list[Row]:
+def sample_records(shards: Sequence[Path], count: int) -> list[bytes]:
     """The first examples, as far as they are no more than some 4 MiB in all; at least one, if there is any.
 
     Args:
         shards: TFRecord files of serialized tf.Example.
-        features: model input to column.
-        columns: type of each column.
-        count: rows at most.
+        count: examples at most.
     """
-    rows, size = list[Row](), 0
+    records, size = list[bytes](), 0
     for record in islice(_records(shards), count):
         size += len(record)
-        if rows and size > _MOST_BYTES:
+        if records and size > _MOST_BYTES:
             break
-        example = example_pb2.Example.FromString(record)
-        rows.append({name: _value(example, column, columns[column]) for name, column in features.items()})
-    return rows
+        records.append(record)
+    return records
 
 
-def predict_request(rows: Sequence[Row], types: Mapping[str, FeatureType], model: str) -> Any:
-    """A PredictRequest that asks `serving_default` of the model for all rows at once."""
-    request = prediction_log_pb2.PredictionLog().predict_log.request
-    request.model_spec.name, request.model_spec.signature_name = model, _SIGNATURE
-    for name, kind in types.items():
-        write(request.inputs[name], np.array([row[name] for row in rows], _KINDS[kind][2]))
-    return request
+def rows_of(records: Sequence[bytes], features: Mapping[str, str], columns: Mapping[str, FeatureType]) -> list[Row]:
+    """Serialized examples as rows of model inputs.
+
+    Args:
+        records: the examples.
+        features: model input to column.
+        columns: type of each column.
+    """
+    examples = [example_pb2.Example.FromString(record) for record in records]
+    return [
+        {name: _value(example, column, columns[column]) for name, column in features.items()} for example in examples
+    ]
+
+
+def input_arrays(rows: Sequence[Row], types: Mapping[str, FeatureType]) -> dict[str, np.ndarray[Any, Any]]:
+    """Model inputs, each `(batch_size,)`."""
+    return {name: np.array([row[name] for row in rows], _KINDS[kind][2]) for name, kind in types.items()}
 
 
 def warmup_requests(rows: Sequence[Row], types: Mapping[str, FeatureType], model: str) -> bytes:
@@ -77,7 +82,10 @@ def warmup_requests(rows: Sequence[Row], types: Mapping[str, FeatureType], model
     file = io.BytesIO()
     for batch in [[row] for row in rows] + [list(rows)] * (len(rows) > 1):
         log = prediction_log_pb2.PredictionLog()
-        log.predict_log.request.CopyFrom(predict_request(batch, types, model))
+        request = log.predict_log.request
+        request.model_spec.name, request.model_spec.signature_name = model, _SIGNATURE
+        for name, array in input_arrays(batch, types).items():
+            write(request.inputs[name], array)
         write_record(file, log.SerializeToString(deterministic=True))
     return file.getvalue()
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from components.evaluator import Evaluator
     from components.example_gen import ExampleGen
     from components.example_validator import ExampleValidator
+    from components.infra_validator import InfraValidator
     from components.pusher import Pusher
     from components.schema_gen import SchemaGen
     from components.statistics_gen import StatisticsGen
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         BeamConfig,
         DataConfig,
         EvaluationConfig,
+        InfraValidationConfig,
         ModelConfig,
         PushConfig,
         TrainingConfig,
@@ -36,6 +38,7 @@ _HOMES: Final = {
     "components.evaluator": ("Evaluator",),
     "components.example_gen": ("ExampleGen",),
     "components.example_validator": ("ExampleValidator",),
+    "components.infra_validator": ("InfraValidator",),
     "components.pusher": ("Pusher",),
     "components.schema_gen": ("SchemaGen",),
     "components.statistics_gen": ("StatisticsGen",),
@@ -48,6 +51,7 @@ _HOMES: Final = {
         "BeamConfig",
         "DataConfig",
         "EvaluationConfig",
+        "InfraValidationConfig",
         "ModelConfig",
         "PushConfig",
         "TrainingConfig",
@@ -65,6 +69,8 @@ __all__ = [
     "Evaluator",
     "ExampleGen",
     "ExampleValidator",
+    "InfraValidationConfig",
+    "InfraValidator",
     "Input",
     "LatestBlessed",
     "ModelConfig",

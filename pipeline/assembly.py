@@ -15,6 +15,7 @@ from components.component import Channel, Component, LatestBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
 from components.example_validator import ExampleValidator
+from components.infra_validator import InfraValidator
 from components.pusher import Pusher
 from components.schema_gen import SchemaGen
 from components.statistics_gen import StatisticsGen
@@ -24,7 +25,7 @@ from models.family import Family
 from models.registry import family_class
 from pipeline.consistency import add_contradictions, examples_columns
 from pipeline.pipeline import Pipeline
-from schemas.config import Modality, PipelineConfig, TrainingConfig
+from schemas.config import InfraValidationConfig, Modality, PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 from schemas.pipeline_file import load, mistakes_of
 
@@ -174,11 +175,23 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         box=config.data.box or (),
     )
     components = [example_gen, statistics_gen, schema_gen, validator, transform, trainer, evaluator]
+    if config.push is None and config.infra_validation is None:
+        return components
+    infra_validator = InfraValidator(
+        model=trainer.model,
+        examples=examples,
+        infra_config=config.infra_validation or InfraValidationConfig(serving_binary="none"),
+        model_name=config.name,
+        features=features,
+        split=config.evaluation_split,
+    )
+    components.append(infra_validator)
     if config.push is None:
         return components
     pusher = Pusher(
         model=trainer.model,
         blessing=evaluator.blessing,
+        infra_blessing=infra_validator.infra_blessing,
         examples=examples,
         push=config.push,
         model_name=config.name,

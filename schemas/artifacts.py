@@ -153,6 +153,11 @@ class ModelBlessing(Artifact):
 
 
 @dataclass(frozen=True)
+class InfraBlessing(Artifact):
+    """An empty file `BLESSED` or `NOT_BLESSED`; `verdict.json` says what a model server made of the candidate."""
+
+
+@dataclass(frozen=True)
 class PushedModel(Artifact):
     """`<directory>/<name>/<version>/saved_model.pb ...`: the folder that a model server watches."""
 
@@ -173,5 +178,6 @@ ARTIFACT_TYPES: tuple[type[Artifact], ...] = (
     ModelRun,
     ModelEvaluation,
     ModelBlessing,
+    InfraBlessing,
     PushedModel,
 )

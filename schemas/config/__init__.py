@@ -6,6 +6,7 @@ numbers and messages are in `schemas/pipeline_file.py`.
 
 from schemas.config.data import DataConfig, Format, Globs, HoldoutConfig, ImagesConfig
 from schemas.config.evaluation import EvaluationConfig, RequireRule
+from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, ScheduleConfig, TransformConfig
 from schemas.config.section import Section
@@ -22,6 +23,7 @@ __all__ = [
     "Globs",
     "HoldoutConfig",
     "ImagesConfig",
+    "InfraValidationConfig",
     "Modality",
     "ModelConfig",
     "PipelineConfig",

@@ -6,6 +6,7 @@ from pydantic import Field, PrivateAttr
 
 from schemas.config.data import DataConfig
 from schemas.config.evaluation import EvaluationConfig
+from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.section import Section
 from schemas.config.task import Task
@@ -70,6 +71,10 @@ class PipelineConfig(Section):
     """Fields of TrainingConfig; those not given come from the family's recipe."""
 
     evaluation: EvaluationConfig = EvaluationConfig()
+    infra_validation: InfraValidationConfig | None = None
+    """Unless given, what is to be pushed has its graph checked, and no server started: loading TensorFlow and the model
+    once more takes some seconds of every run."""
+
     push: PushConfig | None = None
     beam: BeamConfig = BeamConfig()
     schedule: ScheduleConfig | None = None

@@ -88,9 +88,11 @@ def test_the_wires_are_those_of_the_design(file: Path) -> None:
             "model": "Trainer.model",
             "champion": "?Trainer.model",
         },
+        "InfraValidator": {"model": "Trainer.model", "examples": "ExampleGen.examples"},
         "Pusher": {
             "model": "Trainer.model",
             "blessing": "Evaluator.blessing",
+            "infra_blessing": "InfraValidator.infra_blessing",
             "examples": "ExampleGen.examples",
         },
     }
@@ -107,6 +109,7 @@ def test_steps_stand_in_the_order_in_which_they_run(file: Path) -> None:
         "Transform",
         "Trainer",
         "Evaluator",
+        "InfraValidator",
         "Pusher",
     ]
 

@@ -37,6 +37,7 @@ STEPS = (
     "Transform",
     "Trainer",
     "Evaluator",
+    "InfraValidator",
     "Pusher",
 )
 DATA = Path("data") / "tickets.csv"
