@@ -175,7 +175,12 @@ def test_a_model_that_is_not_good_enough_is_not_pushed(
         told = finished.told
         assert (told["status"], told["blessed"], told["pushed_version"]) == ("refused", False, None)
         assert told["metrics"] == first.told["metrics"]
-        assert finished.fates == {**dict.fromkeys(STEPS, "cached"), "Evaluator": fate, "Pusher": "skipped"}
+        assert finished.fates == {
+            **dict.fromkeys(STEPS, "cached"),
+            "Evaluator": fate,
+            "InfraValidator": "skipped",
+            "Pusher": "skipped",
+        }
         said = re.sub(" {2,}", "  ", finished.stderr)
         assert f"accuracy >= 1.01  at least 1.01  {told['metrics']['accuracy']:.4g} [" in said
         assert "Refused by Evaluator; nothing after it was run." in said
@@ -186,7 +191,7 @@ def test_a_second_training_is_compared_with_the_champion(
     project: Project, first: Finished, retrained: Finished
 ) -> None:
     assert retrained.exit_code == 0, retrained.stderr
-    trained_again = ("Trainer", "Evaluator", "Pusher")
+    trained_again = ("Trainer", "Evaluator", "InfraValidator", "Pusher")
     assert retrained.fates == {step: "executed" if step in trained_again else "cached" for step in STEPS}
     assert (
         next(s["reason"] for s in retrained.told["components"] if s["name"] == "Trainer")
