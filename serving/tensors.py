@@ -143,8 +143,8 @@ def type_name(type_: int | np.dtype[Any]) -> str:
 def _shape(proto: Any) -> tuple[int, ...]:
     if proto.tensor_shape.unknown_rank:
         raise TensorError("`tensor_shape` must be known. Received: unknown_rank=True")
-    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
+    shape = tuple([dim.size for dim in proto.tensor_shape.dim])
+    if len(shape) > _MAX_RANK or min(shape, default=0) < 0:
         raise TensorError(
             f"`tensor_shape` must have at most {_MAX_RANK} dimensions, none negative. Received: {list(shape[:40])}"
         )

@@ -1,8 +1,8 @@
 """Joins calls from many threads into batches, and gives each its share of the answer.
 
-The rules are those of TF Serving's batching/batching_session.cc, with three differences: rows that do not go together are
-in different batches instead of failing; the calls of a batch that fails are tried again one by one, so that one that is
-bad spoils no other; and a full queue is RESOURCE_EXHAUSTED.
+The rules are those of TF Serving's batching/batching_session.cc, with three differences: rows that cannot be joined go
+into different batches instead of failing; the calls of a batch that fails are tried again one by one, so that a bad one
+spoils no other; and a full queue is RESOURCE_EXHAUSTED.
 """
 
 import threading

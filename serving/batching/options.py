@@ -19,7 +19,7 @@ class BatchingOptions:
         num_batch_threads: batches of a signature that are computed at once.
         allowed_batch_sizes: batches are filled up to one of these sizes; empty for any.
         pad_variable_length_inputs: whether rows of different shapes go together, filled up with zeros.
-        enable_large_batch_splitting: whether requests of more than `max_execution_batch_size` rows are cut into several.
+        enable_large_batch_splitting: whether requests of more than `max_execution_batch_size` rows are cut up.
         max_execution_batch_size: rows that are computed at once, where requests are cut; 0 for `max_batch_size`.
     """
 

@@ -8,7 +8,7 @@ AspiredVersionsManager does with its AvailabilityPreservingPolicy.
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -28,6 +28,22 @@ class Loads(Protocol):
     """Loads a version; see Loader."""
 
     def load(self, name: str, version: int, folder: Path) -> ClosableServable: ...
+
+
+class Lease:
+    """A version that is in use, until the block that it is taken in ends. (A class: it is made for every call.)"""
+
+    __slots__ = ("_manager", "_version")
+
+    def __init__(self, manager: "ModelManager", version: Version) -> None:
+        self._manager, self._version = manager, version
+
+    def __enter__(self) -> Servable:
+        assert self._version.servable is not None
+        return self._version.servable
+
+    def __exit__(self, *_: object) -> None:
+        self._manager.release(self._version)
 
 
 class ModelManager:
@@ -93,8 +109,7 @@ class ModelManager:
         with self._changed:
             return self._changed.wait_for(lambda: not self._is_busy(self._models.values()), seconds)
 
-    @contextlib.contextmanager
-    def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
+    def acquire(self, name: str, version: int | None = None, label: str | None = None) -> "Lease":
         """A version, which stays loaded within: the one named, the one with the label, or the newest.
 
         Raises:
@@ -104,15 +119,15 @@ class ModelManager:
         with self._changed:
             found = self._found(name, version, label)
             found.users += 1
-        try:
-            assert found.servable is not None
-            yield found.servable
-        finally:
-            with self._changed:
-                found.users -= 1
-                idle = found.is_retired and not found.users
-            if idle:
-                self._submit(self._close, found)
+        return Lease(self, found)
+
+    def release(self, version: Version) -> None:
+        """Ends what `acquire` began; the last one closes a version that was retired."""
+        with self._changed:
+            version.users -= 1
+            idle = version.is_retired and not version.users
+        if idle:
+            self._submit(self._close, version)
 
     def status(self, name: str, version: int | None = None) -> Sequence[VersionStatus]:
         """Where the versions of a model stand, newest first.

@@ -39,7 +39,7 @@ class Inference:
         response = classification_pb2.ClassificationResponse()
         with acquired(self._models, spec, call) as servable:
             classes = servable.classify(signature, serialized_examples(request.input))
-            describe(response.model_spec, servable, signature)
+            describe(response.model_spec, servable, call, signature)
         _write_classes(response.result, classes)
         return response
 
@@ -50,7 +50,7 @@ class Inference:
         response = regression_pb2.RegressionResponse()
         with acquired(self._models, spec, call) as servable:
             values = servable.regress(signature, serialized_examples(request.input))
-            describe(response.model_spec, servable, signature)
+            describe(response.model_spec, servable, call, signature)
         _write_values(response.result, values)
         return response
 
@@ -67,7 +67,7 @@ class Inference:
                     _write_classes(result.classification_result, servable.classify(signature, examples))
                 else:
                     _write_values(result.regression_result, servable.regress(signature, examples))
-                describe(result.model_spec, servable, signature)
+                describe(result.model_spec, servable, call, signature)
         return response
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from serving.calls import Call
 from serving.errors import Code, ServingError
-from serving.interface import Array, Models
+from serving.interface import Array, Models, Servable
 from serving.protos import get_model_metadata_pb2, predict_pb2
 from serving.rpc.calls import Method
 from serving.rpc.specs import acquired, describe, signature_of, spec_of
@@ -32,21 +32,21 @@ class Prediction:
     def methods(self) -> tuple[Method, ...]:
         """What the service offers."""
         return (
-            Method("Predict", "predict", predict_pb2.PredictRequest, self.predict),
+            Method("Predict", "predict", predict_pb2.PredictRequest, self.predict, self.predict_quickly),
             Method("GetModelMetadata", "predict", get_model_metadata_pb2.GetModelMetadataRequest, self.metadata),
         )
 
     def predict(self, request: Any, call: Call) -> Any:
         """Outputs of a signature, by alias."""
-        spec = spec_of(request)
-        signature = signature_of(spec)
-        response = predict_pb2.PredictResponse()
-        with acquired(self._models, spec, call) as servable:
-            outputs = servable.predict(signature, self._inputs(request.inputs), request.output_filter)
-            describe(response.model_spec, servable, signature)
-        for alias, array in outputs.items():
-            write(response.outputs[alias], array, content=self._tensor_content)
-        return response
+        with acquired(self._models, spec_of(request), call) as servable:
+            return self._predicted(servable, request, call)
+
+    def predict_quickly(self, request: Any, call: Call) -> Any:
+        """The same from a model that is known to be quick; None from others."""
+        with acquired(self._models, spec_of(request), call) as servable:
+            if not servable.is_quick(signature_of(request.model_spec)):
+                return None
+            return self._predicted(servable, request, call)
 
     def metadata(self, request: Any, call: Call) -> Any:
         """The signatures of a model."""
@@ -65,8 +65,16 @@ class Prediction:
         with acquired(self._models, spec, call) as servable:
             for name, signature in servable.meta_graph.signature_def.items():
                 signatures.signature_def[name].CopyFrom(signature)
-            describe(response.model_spec, servable)
+            describe(response.model_spec, servable, call)
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
+        return response
+
+    def _predicted(self, servable: Servable, request: Any, call: Call) -> Any:
+        signature, response = signature_of(request.model_spec), predict_pb2.PredictResponse()
+        describe(response.model_spec, servable, call, signature)
+        outputs = servable.predict(signature, self._inputs(request.inputs), request.output_filter)
+        for alias, array in outputs.items():
+            write(response.outputs[alias], array, content=self._tensor_content)
         return response
 
     def _inputs(self, protos: Mapping[str, Any]) -> dict[str, Array]:

@@ -1,7 +1,6 @@
 """tensorflow.serving.ModelSpec: which model a request is for, and which one answered."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from serving.calls import Call
@@ -27,8 +26,7 @@ def signature_of(spec: Any) -> str:
     return spec.signature_name or DEFAULT_SIGNATURE
 
 
-@contextmanager
-def acquired(models: Models, spec: Any, call: Call) -> Iterator[Servable]:
+def acquired(models: Models, spec: Any, call: Call) -> AbstractContextManager[Servable]:
     """The version that a ModelSpec means.
 
     Raises:
@@ -40,13 +38,12 @@ def acquired(models: Models, spec: Any, call: Call) -> Iterator[Servable]:
     choice = spec.WhichOneof("version_choice")
     version = spec.version.value if choice == "version" else None
     label = spec.version_label if choice == "version_label" else None
-    with models.acquire(spec.name, version, label) as servable:
-        call.version = servable.version
-        yield servable
+    return models.acquire(spec.name, version, label)
 
 
-def describe(spec: Any, servable: Servable, signature: str | None = None) -> None:
+def describe(spec: Any, servable: Servable, call: Call, signature: str | None = None) -> None:
     """Writes down who answered."""
+    call.version = servable.version
     spec.name = servable.name
     spec.version.value = servable.version
     if signature is not None:
