@@ -108,7 +108,7 @@ class ModelServer:
     def stop(self) -> None:
         """Says that it is not ready, answers what it was asked, and ends."""
         self._over.set()
-        self._rpc.end_health()
+        self._rpc.health.end()
         if self._watch:
             self._watch.stop()
         time.sleep(min(_LAME_DUCK_SECONDS, self._options.grace_seconds))
@@ -132,7 +132,7 @@ class ModelServer:
 
     def _tell_health(self) -> None:
         while not self._over.wait(_HEALTH_SECONDS):
-            self._rpc.tell_health(self._models.availability())
+            self._rpc.health.tell(self._models.availability())
 
     def _verify(self, folder: Path) -> None:
         verify(folder, self._options.verify_key, required=self._options.require_manifest)

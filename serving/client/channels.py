@@ -1,4 +1,4 @@
-"""Connections that carry an exchange's bytes: gRPC's and HTTP's, synchronous and asyncio.
+"""Connections that carry an exchange's bytes: what they have in common, and gRPC's, synchronous and asyncio.
 
 A connection is kept and used for many calls; every one has its own time limit. All failures are ServingErrors.
 """

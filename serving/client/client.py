@@ -8,6 +8,8 @@ from typing import Any, Final, Self, TypeVar
 
 from serving.client import channels
 from serving.client.grpc_wire import GrpcWire
+from serving.client.http_channels import AsyncHttpChannel, HttpChannel
+from serving.client.rest_wire import RestWire
 from serving.client.retries import Attempts, Retries
 from serving.client.target import Target, Tls
 from serving.client.values import as_input, as_strings
@@ -67,8 +69,9 @@ class _Base(ABC):
     ) -> None:
         self._timeout, self._retries = timeout, retries or Retries()
         self._layouts = _Layouts()
-        self._wire: Wire = GrpcWire()
-        self._open(Target.parse(url, key, tls))
+        target = Target.parse(url, key, tls)
+        self._wire: Wire = GrpcWire() if target.is_grpc else RestWire()
+        self._open(target)
 
     @abstractmethod
     def _open(self, target: Target) -> None:
@@ -88,7 +91,7 @@ class Client(_Base):
     """A client that waits for its answers. It may be used from several threads, and as a context manager."""
 
     def _open(self, target: Target) -> None:
-        self._channel: channels.Channel = channels.GrpcChannel(target)
+        self._channel: channels.Channel = channels.GrpcChannel(target) if target.is_grpc else HttpChannel(target)
 
     def __enter__(self) -> Self:
         return self
@@ -157,7 +160,8 @@ class AsyncClient(_Base):
     """A client for asyncio, with the methods of Client, to be awaited."""
 
     def _open(self, target: Target) -> None:
-        self._channel: channels.AsyncChannel = channels.AsyncGrpcChannel(target)
+        kind = channels.AsyncGrpcChannel if target.is_grpc else AsyncHttpChannel
+        self._channel: channels.AsyncChannel = kind(target)
 
     async def __aenter__(self) -> Self:
         return self

@@ -43,6 +43,11 @@ class Target:
     tls: Tls = Tls()
 
     @property
+    def is_grpc(self) -> bool:
+        """Whether it is spoken to by gRPC; else by REST."""
+        return self.scheme.startswith("grpc")
+
+    @property
     def secure(self) -> bool:
         """Whether it is spoken to over TLS."""
         return self.scheme.endswith("s")

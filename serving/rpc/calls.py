@@ -1,9 +1,8 @@
 """A call from its bytes to its answer's: who may ask, what went wrong, what is written down."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,14 +14,12 @@ from serving.access.keys import Role
 from serving.calls import Call, Listener
 from serving.deadline import within
 from serving.errors import Code, ServingError
-from serving.workers import Workers
 
 _STATUS: Final[Mapping[Code, grpc.StatusCode]] = {
     Code(status.value[0]): status for status in grpc.StatusCode if status is not grpc.StatusCode.OK
 }
 _MESSAGE_LIMIT: Final = 1024
 """Characters of a message that a client is sent, as TF Serving has it: they travel in an HTTP/2 header."""
-_SMALL_BYTES: Final = 16 << 10
 _LOCAL: Final = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 _log = logging.getLogger(__name__)
@@ -37,38 +34,36 @@ class Method:
     request: Any
     answer: Callable[[Any, Call], Any]
     """From a request to an answer, both messages; raises ServingError."""
-    answer_quickly: Callable[[Any, Call], Any] | None = None
-    """The same for small requests, if it takes so little time that the event loop may wait; otherwise it gives None."""
 
 
 class Desk:
-    """Takes calls: lets in who may, answers, and tells listeners.
-
-    What is small and known to be quick is answered in the event loop; everything else by the workers.
+    """Takes calls: lets in who may, answers, and writes down.
 
     Args:
         gate: who may ask what.
-        workers: for what takes its time.
         listeners: told of every call.
     """
 
-    def __init__(self, gate: Gate, workers: Workers, listeners: Sequence[Listener] = ()) -> None:
-        self._gate, self._workers, self._listeners = gate, workers, listeners
+    def __init__(self, gate: Gate, listeners: Sequence[Listener] = ()) -> None:
+        self._gate, self._listeners = gate, listeners
 
     def service(self, name: str, methods: tuple[Method, ...]) -> grpc.GenericRpcHandler:
         """A service of these methods."""
         handlers = {method.name: grpc.unary_unary_rpc_method_handler(self._handler(method)) for method in methods}
         return grpc.method_handlers_generic_handler(name, handlers)
 
-    def _handler(self, method: Method) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    def _handler(self, method: Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         """Bytes in, bytes out: what a call weighs is known, and a broken request has an answer of its own."""
 
-        async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
+            if not context.is_active():  # canceled, or too late already, while it waited for a thread
+                return b""
             start, answered, message = time.perf_counter(), b"", ""
             call = Call("grpc", method.name, context.peer(), request_bytes=len(data))
             try:
                 call.who = self._admitted(method, context)
-                answered = await self._answered(method, data, call, context.time_remaining())
+                with within(context.time_remaining()):
+                    answered = method.answer(method.request.FromString(data), call).SerializeToString()
             except ServingError as error:
                 call.code, message = error.code, error.message
             except DecodeError:
@@ -76,38 +71,22 @@ class Desk:
             except Exception as error:  # a call that fails must not take the server along
                 _log.exception("%s failed unexpectedly", method.name)
                 call.code, message = Code.INTERNAL, f"{method.name} failed unexpectedly: {type(error).__name__}"
-            except asyncio.CancelledError:  # by the client, or because its time is over
-                call.code = Code.CANCELLED
-                raise
-            finally:
-                call.response_bytes, call.seconds = len(answered), time.perf_counter() - start
-                for listener in self._listeners:
-                    listener(call)
             if call.code != Code.OK:
                 context.set_code(_STATUS[call.code])
                 context.set_details(_shortened(message))
+            call.response_bytes, call.seconds = len(answered), time.perf_counter() - start
+            for listener in self._listeners:
+                listener(call)
             return answered
 
         return handle
 
-    async def _answered(self, method: Method, data: bytes, call: Call, seconds: float | None) -> bytes:
-        if len(data) <= _SMALL_BYTES and method.answer_quickly is not None:
-            answer = method.answer_quickly(method.request.FromString(data), call)
-            if answer is not None:
-                return bytes(answer.SerializeToString())
-        return await self._workers.run(_worked, method, data, call, seconds)
-
-    def _admitted(self, method: Method, context: grpc.aio.ServicerContext) -> str:
+    def _admitted(self, method: Method, context: grpc.ServicerContext) -> str:
         if self._gate.has_keys:
             key = dict(context.invocation_metadata() or ()).get("authorization")
             shown = key if isinstance(key, str) else None
             return self._gate.admit(method.role, shown, loopback=_is_local(context.peer()))
         return self._gate.admit(method.role, None, loopback=method.role != "admin" or _is_local(context.peer()))
-
-
-def _worked(method: Method, data: bytes, call: Call, seconds: float | None) -> bytes:
-    with within(seconds):
-        return bytes(method.answer(method.request.FromString(data), call).SerializeToString())
 
 
 def _is_local(peer: str) -> bool:

@@ -25,28 +25,29 @@ class Health:
     """
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._servicer = health.aio.HealthServicer()
+        self._servicer = health.HealthServicer()
         self._services = ("", *services)
         self._told: dict[str, bool] = {}
+        self._tell(dict.fromkeys(self._services, False))
 
-    def add_to(self, server: "grpc.aio.Server") -> None:
+    def add_to(self, server: "grpc.Server") -> None:
         """Puts the service on a server."""
         from grpc_health.v1 import health_pb2_grpc
 
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def tell(self, available: Mapping[str, bool]) -> None:
+    def tell(self, available: Mapping[str, bool]) -> None:
         """Says of each model whether a version of it answers; those that were named before and are gone do not."""
         ready = bool(available) and all(available.values())
         gone = dict.fromkeys(self._told.keys() - available.keys(), False)
-        await self._tell({**gone, **available, **dict.fromkeys(self._services, ready)})
+        self._tell({**gone, **available, **dict.fromkeys(self._services, ready)})
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Says that nothing can be asked any more, for good."""
-        await self._servicer.enter_graceful_shutdown()
+        self._servicer.enter_graceful_shutdown()
 
-    async def _tell(self, states: Mapping[str, bool]) -> None:
+    def _tell(self, states: Mapping[str, bool]) -> None:
         for name, state in states.items():
             if self._told.get(name) != state:
-                await self._servicer.set(name, _SERVING if state else _NOT_SERVING)
+                self._servicer.set(name, _SERVING if state else _NOT_SERVING)
         self._told = dict(states)

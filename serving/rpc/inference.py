@@ -13,6 +13,7 @@ from serving.interface import Array, Classes, Models, Servable
 from serving.protos import classification_pb2, inference_pb2, model_pb2, regression_pb2
 from serving.rpc.calls import Method
 from serving.rpc.specs import acquired, describe, signature_of, spec_of
+from serving.turns import step_aside
 
 _CLASSIFY: Final = "tensorflow/serving/classify"
 _REGRESS: Final = "tensorflow/serving/regress"
@@ -38,6 +39,7 @@ class Inference:
         signature = signature_of(spec)
         response = classification_pb2.ClassificationResponse()
         with acquired(self._models, spec, call) as servable:
+            step_aside()
             classes = servable.classify(signature, serialized_examples(request.input))
             describe(response.model_spec, servable, call, signature)
         _write_classes(response.result, classes)
@@ -49,6 +51,7 @@ class Inference:
         signature = signature_of(spec)
         response = regression_pb2.RegressionResponse()
         with acquired(self._models, spec, call) as servable:
+            step_aside()
             values = servable.regress(signature, serialized_examples(request.input))
             describe(response.model_spec, servable, call, signature)
         _write_values(response.result, values)
@@ -61,6 +64,7 @@ class Inference:
         with acquired(self._models, spec, call) as servable:
             _check_tasks(request.tasks, servable)
             examples = serialized_examples(request.input)
+            step_aside()
             for task in request.tasks:
                 signature, result = signature_of(task.model_spec), response.results.add()
                 if task.method_name == _CLASSIFY:

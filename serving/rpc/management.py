@@ -11,6 +11,7 @@ from serving.interface import Models
 from serving.protos import get_model_status_pb2, model_management_pb2
 from serving.rpc.calls import Method
 from serving.rpc.specs import spec_of
+from serving.turns import step_aside
 
 
 class Management:
@@ -47,6 +48,7 @@ class Management:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest."
                 " Only ModelConfigList is currently supported",
             )
+        step_aside()
         self._models.apply(request.config)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.error_code = Code.OK

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from serving.calls import Call
 from serving.errors import Code, ServingError
-from serving.interface import Array, Models, Servable
+from serving.interface import Array, Models
 from serving.protos import get_model_metadata_pb2, predict_pb2
 from serving.rpc.calls import Method
 from serving.rpc.specs import acquired, describe, signature_of, spec_of
 from serving.tensors import TensorError, to_array, write
+from serving.turns import step_aside
 
 _SIGNATURE_DEF: Final = "signature_def"
 
@@ -32,21 +33,23 @@ class Prediction:
     def methods(self) -> tuple[Method, ...]:
         """What the service offers."""
         return (
-            Method("Predict", "predict", predict_pb2.PredictRequest, self.predict, self.predict_quickly),
+            Method("Predict", "predict", predict_pb2.PredictRequest, self.predict),
             Method("GetModelMetadata", "predict", get_model_metadata_pb2.GetModelMetadataRequest, self.metadata),
         )
 
     def predict(self, request: Any, call: Call) -> Any:
         """Outputs of a signature, by alias."""
-        with acquired(self._models, spec_of(request), call) as servable:
-            return self._predicted(servable, request, call)
-
-    def predict_quickly(self, request: Any, call: Call) -> Any:
-        """The same from a model that is known to be quick; None from others."""
-        with acquired(self._models, spec_of(request), call) as servable:
-            if not servable.is_quick(signature_of(request.model_spec)):
-                return None
-            return self._predicted(servable, request, call)
+        spec, response = spec_of(request), predict_pb2.PredictResponse()
+        signature = signature_of(spec)
+        with acquired(self._models, spec, call) as servable:
+            describe(response.model_spec, servable, call, signature)
+            inputs = self._inputs(request.inputs)
+            if not servable.is_quick(signature):
+                step_aside()
+            outputs = servable.predict(signature, inputs, request.output_filter)
+        for alias, array in outputs.items():
+            write(response.outputs[alias], array, content=self._tensor_content)
+        return response
 
     def metadata(self, request: Any, call: Call) -> Any:
         """The signatures of a model."""
@@ -67,14 +70,6 @@ class Prediction:
                 signatures.signature_def[name].CopyFrom(signature)
             describe(response.model_spec, servable, call)
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
-        return response
-
-    def _predicted(self, servable: Servable, request: Any, call: Call) -> Any:
-        signature, response = signature_of(request.model_spec), predict_pb2.PredictResponse()
-        describe(response.model_spec, servable, call, signature)
-        outputs = servable.predict(signature, self._inputs(request.inputs), request.output_filter)
-        for alias, array in outputs.items():
-            write(response.outputs[alias], array, content=self._tensor_content)
         return response
 
     def _inputs(self, protos: Mapping[str, Any]) -> dict[str, Array]:

@@ -1,14 +1,11 @@
-"""A gRPC server with all services on it, in an event loop of its own."""
+"""A gRPC server with all services on it."""
 
-import asyncio
 import os
-import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import grpc
-import uvloop
 from grpc_reflection.v1alpha import reflection
 
 from schemas.errors import ConfigError
@@ -21,9 +18,7 @@ from serving.rpc.inference import Inference
 from serving.rpc.management import Management
 from serving.rpc.prediction import Prediction
 from serving.tls import Tls
-from serving.workers import Workers
-
-T = TypeVar("T")
+from serving.turns import TurnTaking
 
 _PREDICTION: Final = "tensorflow.serving.PredictionService"
 _MANAGEMENT: Final = "tensorflow.serving.ModelService"
@@ -38,8 +33,7 @@ class RpcOptions:
     Args:
         host: the address to listen on.
         port: the port; 0 for one that is free.
-        threads: calls that are answered at once, beside those that are quick; 0 for four for every core, but no less
-            than eight.
+        threads: calls that are answered at once; 0 for four for every core, but no less than eight.
         queue: calls that may wait for a thread, beyond which they fail with RESOURCE_EXHAUSTED.
         max_message_bytes: what a request may weigh.
         tensor_content: whether Predict answers numbers as `tensor_content`.
@@ -75,57 +69,38 @@ class RpcServer:
         gate: Gate,
         listeners: Sequence[Listener] = (),
     ) -> None:
-        self._options = options
         threads = options.threads or max(8, 4 * (os.cpu_count() or 1))
-        self._workers = Workers("grpc", threads, options.queue)
-        desk = Desk(gate, self._workers, listeners)
+        self._server = grpc.server(
+            TurnTaking(threads, "grpc"),
+            maximum_concurrent_rpcs=threads + options.queue,
+            options=_channel_options(options),
+        )
         prediction = Prediction(
             models,
             max_tensor_bytes=_TENSOR_BYTES * options.max_message_bytes,
             tensor_content=options.tensor_content,
         )
-        self._handlers = (
-            desk.service(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),
-            desk.service(_MANAGEMENT, Management(models).methods()),
+        desk = Desk(gate, listeners)
+        self._server.add_generic_rpc_handlers(
+            (
+                desk.service(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),
+                desk.service(_MANAGEMENT, Management(models).methods()),
+            )
         )
-        self._health = health.Health((_PREDICTION, _MANAGEMENT))
-        self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True)
-        self._thread.start()
-        self._server, self.port = self._do(self._made())
+        self.health = health.Health((_PREDICTION, _MANAGEMENT))
+        self.health.add_to(self._server)
+        names = (_PREDICTION, _MANAGEMENT, health.SERVICE, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self.port = _listen(self._server, options)
 
     def start(self) -> None:
         """Takes calls from now on."""
-        self._do(self._server.start())
-
-    def tell_health(self, available: Mapping[str, bool]) -> None:
-        """Says of each model whether it answers; see Health."""
-        self._do(self._health.tell(available))
-
-    def end_health(self) -> None:
-        """Says that nothing can be asked any more."""
-        self._do(self._health.end())
+        self._server.start()
 
     def stop(self, grace_seconds: float) -> None:
         """Takes no calls any more, and returns once those in flight have ended or the time is over."""
-        self.end_health()
-        self._do(self._server.stop(grace_seconds))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._workers.close()
-
-    async def _made(self) -> tuple[grpc.aio.Server, int]:
-        server = grpc.aio.server(options=_channel_options(self._options))
-        server.add_generic_rpc_handlers(self._handlers)
-        self._health.add_to(server)
-        await self._health.tell({})
-        names = (_PREDICTION, _MANAGEMENT, health.SERVICE, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
-        return server, _listen(server, self._options)
-
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Has the event loop do something, and waits for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        self.health.end()
+        self._server.stop(grace_seconds).wait()
 
 
 def _channel_options(options: RpcOptions) -> list[tuple[str, int]]:
@@ -140,7 +115,7 @@ def _channel_options(options: RpcOptions) -> list[tuple[str, int]]:
     ]
 
 
-def _listen(server: grpc.aio.Server, options: RpcOptions) -> int:
+def _listen(server: grpc.Server, options: RpcOptions) -> int:
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"{host}:{options.port}"
     try:

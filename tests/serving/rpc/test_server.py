@@ -269,7 +269,6 @@ def test_a_deadline_is_kept_while_others_are_answered(
         return predict(signature, inputs, output_filter)
 
     monkeypatch.setattr(models.models[NAME], "predict", slow)
-    monkeypatch.setattr(models.models[NAME], "is_quick", lambda signature_name: False)
     try:
         late = client.prediction.Predict.future(_predict(x=np.zeros(1, np.float32)), timeout=0.3)
         assert client.prediction.Predict(_predict(x=np.ones(1, np.float32))).outputs["y"].float_val[0] == 2.5
@@ -279,14 +278,14 @@ def test_a_deadline_is_kept_while_others_are_answered(
 
 
 def test_health_and_reflection(server: RpcServer, client: Client) -> None:
-    server.tell_health({NAME: True, "other": False})
+    server.health.tell({NAME: True, "other": False})
     assert [client.state(name) for name in (NAME, "other", "", "tensorflow.serving.PredictionService")] == [
         "SERVING",
         "NOT_SERVING",
         "NOT_SERVING",
         "NOT_SERVING",
     ]
-    server.tell_health({NAME: True})
+    server.health.tell({NAME: True})
     assert [client.state(name) for name in (NAME, "other", "")] == ["SERVING", "NOT_SERVING", "SERVING"]
     assert _failure(client.health.Check, health_pb2.HealthCheckRequest(service="none"))[0] == "NOT_FOUND"
 
@@ -370,7 +369,7 @@ def test_calls_in_flight_end_and_new_ones_do_not_begin(models: LoadedModels, mon
     monkeypatch.setattr(models.models[NAME], "predict", slow)
     server = RpcServer(models, RpcOptions(port=0), Gate())
     server.start()
-    server.tell_health({NAME: True})
+    server.health.tell({NAME: True})
     client = _client(server)
     request = _predict(x=np.array([1], np.float32))
     answer = client.prediction.Predict.future(request)
