@@ -81,11 +81,11 @@ class ExampleGen(Component):
 
         holdout = _checked_holdout(self.data)
         reader = make_reader(self.data, context.base)
-        sources = list(_sources(self.data, context.base))
-        columns = self._columns(_probe(reader, sources, self._wanted(holdout)))
-        units = _units(reader, sources)
+        sources = list(sources_of(self.data, context.base))
+        columns = self._columns(probed(reader, sources, self._wanted(holdout)))
+        units = units_of(reader, sources)
         report = self.examples.uri / ".ingested.json"
-        pictures = _pictures(self.data, columns, context.base)
+        pictures = pictures_of(self.data, columns, context.base)
         ingest = Ingest(reader, columns, holdout, self.examples.uri, report, pictures=pictures)
         size = _bytes_of(self.external_inputs(context.base)) >> 20
         with (
@@ -168,7 +168,8 @@ def _checked_holdout(data: DataConfig) -> HoldoutConfig | None:
     return holdout
 
 
-def _sources(data: DataConfig, base: Path) -> "Iterator[Source]":
+def sources_of(data: DataConfig, base: Path) -> "Iterator[Source]":
+    """The files, folders or splits that are read, in order. Raises a DataError where nothing is found."""
     from components.transforms.readers import Source
 
     for split, globs in data.splits.items():
@@ -181,7 +182,7 @@ def _sources(data: DataConfig, base: Path) -> "Iterator[Source]":
                 yield Source(split, str(path), shown)
 
 
-def _pictures(data: DataConfig, columns: "Sequence[Column]", base: Path) -> "Pictures | None":
+def pictures_of(data: DataConfig, columns: "Sequence[Column]", base: Path) -> "Pictures | None":
     """What puts pictures into rows; None, and no TensorFlow, where there are none."""
     if data.images is None:
         return None
@@ -207,7 +208,7 @@ def _named_pictures(data: DataConfig, base: Path) -> list[FileGroup]:
     reader, root = make_reader(data, base), _root(data, base)
     named: dict[str, dict[str, None]] = {}
     columns = list(dict.fromkeys(data.features.values()))
-    for source in _sources(data, base):
+    for source in sources_of(data, base):
         if not set(columns) <= set(reader.probe(source)):
             continue  # which is said when the rows are read
         names = named.setdefault(root or str(Path(source.path).parent), {})
@@ -232,7 +233,7 @@ def _bytes_of(inputs: Sequence[Path | FileGroup]) -> int:
     return total
 
 
-def _probe(reader: "Reader", sources: "Sequence[Source]", wanted: Mapping[str, str]) -> dict[str, FeatureType]:
+def probed(reader: "Reader", sources: "Sequence[Source]", wanted: Mapping[str, str]) -> dict[str, FeatureType]:
     """Every wanted column's type, the widest over all files. Raises a DataError for a file that lacks one."""
     from components.transforms.readers import widest
 
@@ -254,7 +255,8 @@ def _missing_column(shown: str, name: str, key: str, found: Sequence[str]) -> st
     return f"`{shown}` has no column `{name}`, which `data.{key}` names. Columns found: {listed}.{hint}"
 
 
-def _units(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":
+def units_of(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":
+    """The units of work that sources fall into."""
     from components.transforms.ingest import Unit
 
     parts = [(source, part) for source in sources for part in reader.parts(source)]

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from components.bulk_inferrer import BulkInferrer
     from components.component import Component, Context, Input, LatestBlessed, Output
     from components.evaluator import Evaluator
     from components.example_gen import ExampleGen
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         BeamConfig,
         DataConfig,
         EvaluationConfig,
+        InferenceConfig,
         InfraValidationConfig,
         ModelConfig,
         PushConfig,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES: Final = {
+    "components.bulk_inferrer": ("BulkInferrer",),
     "components.component": ("Component", "Context", "Input", "LatestBlessed", "Output"),
     "components.evaluator": ("Evaluator",),
     "components.example_gen": ("ExampleGen",),
@@ -51,6 +54,7 @@ _HOMES: Final = {
         "BeamConfig",
         "DataConfig",
         "EvaluationConfig",
+        "InferenceConfig",
         "InfraValidationConfig",
         "ModelConfig",
         "PushConfig",
@@ -62,6 +66,7 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 
 __all__ = [
     "BeamConfig",
+    "BulkInferrer",
     "Component",
     "Context",
     "DataConfig",
@@ -69,6 +74,7 @@ __all__ = [
     "Evaluator",
     "ExampleGen",
     "ExampleValidator",
+    "InferenceConfig",
     "InfraValidationConfig",
     "InfraValidator",
     "Input",

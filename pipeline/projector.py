@@ -1,15 +1,12 @@
 """Vectors of inputs in files that TensorBoard's projector reads, and anything else that reads tab-separated values."""
 
-import contextlib
 import csv
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from pipeline.new_folder import new_folder
 from pipeline.prediction import Row, SavedModel
-from schemas.errors import ConfigError
 
 VECTORS, METADATA, CONFIG = "vectors.tsv", "metadata.tsv", "projector_config.pbtxt"
 _SIGNATURE: Final = "embed"
@@ -32,21 +29,8 @@ def write_vectors(model: SavedModel, rows: Iterable[Row], folder: Path) -> int:
         ConfigError: the folder is there and not empty, or its parent is not; or as for `SavedModel.ask`.
         TrainworksError: the model fails on a row.
     """
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ConfigError(f"`--out` must be a new folder, or an empty one. Received: {folder}")
-    if not folder.resolve().parent.is_dir():
-        raise ConfigError(f"`--out` must be in a folder that is there. Received: {folder}")
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.resolve().parent))
-    try:
-        count = _write(model, rows, temporary)
-        temporary.chmod(0o755)
-        with contextlib.suppress(FileNotFoundError):
-            folder.rmdir()
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    return count
+    with new_folder(folder) as temporary:
+        return _write(model, rows, temporary)
 
 
 def _write(model: SavedModel, rows: Iterable[Row], folder: Path) -> int:

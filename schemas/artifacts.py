@@ -168,6 +168,11 @@ class PushedModel(Artifact):
         return int(self.uri.name)
 
 
+@dataclass(frozen=True)
+class InferenceResult(Artifact):
+    """`predictions-NNNNN-of-NNNNN.parquet`, or `.csv`, or `.tfrecord` of PredictionLog."""
+
+
 ARTIFACT_TYPES: tuple[type[Artifact], ...] = (
     Examples,
     ExampleStatistics,
@@ -180,4 +185,5 @@ ARTIFACT_TYPES: tuple[type[Artifact], ...] = (
     ModelBlessing,
     InfraBlessing,
     PushedModel,
+    InferenceResult,
 )

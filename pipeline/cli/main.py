@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "show": "Show a run: steps, times, metrics, verdicts, errors.",
     "lineage": "Show what an artifact was made from, and what from it.",
     "predict": "Ask a model for a prediction.",
+    "infer": "Score files of new examples with a model.",
     "explain": "Show what in an input an answer comes from.",
     "embed": "Write the vectors that a model makes of inputs.",
     "schema": "Print the JSON Schema of the pipeline file, for editors.",

@@ -6,6 +6,7 @@ numbers and messages are in `schemas/pipeline_file.py`.
 
 from schemas.config.data import DataConfig, Format, Globs, HoldoutConfig, ImagesConfig
 from schemas.config.evaluation import EvaluationConfig, RequireRule
+from schemas.config.inference import InferenceConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, ScheduleConfig, TransformConfig
@@ -23,6 +24,7 @@ __all__ = [
     "Globs",
     "HoldoutConfig",
     "ImagesConfig",
+    "InferenceConfig",
     "InfraValidationConfig",
     "Modality",
     "ModelConfig",

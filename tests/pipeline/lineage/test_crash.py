@@ -137,7 +137,7 @@ def test_many_processes_make_the_schema_at_once(database) -> None:
     assert [process.exitcode for process in processes] == [0] * 4
     with sqlite3.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM MLMDEnv").fetchone() == (1,)
-        assert connection.execute("SELECT count(*) FROM Type").fetchone() == (24,)
+        assert connection.execute("SELECT count(*) FROM Type").fetchone() == (25,)
 
 
 def test_readers_do_not_wait_for_a_writer(database, scribe) -> None:
