@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.batching.options import BatchingOptions
+from serving.request_log import RequestLogOptions
 from serving.tls import Tls
 
 
@@ -27,6 +28,7 @@ class ServerOptions:
         keys: the file of API keys; None lets everyone in.
         remote_admin: whether what is served may be changed from other machines.
         audit_log: the file in which calls are written down.
+        request_log: which requests are written down, and where; None for none.
         verify_key: what the manifests of models must be signed with; None for no signature.
         require_manifest: whether models without a manifest are refused.
         model_timeout_seconds: how long a model may take for a call.
@@ -52,6 +54,7 @@ class ServerOptions:
     keys: Path | None = None
     remote_admin: bool = False
     audit_log: Path | None = None
+    request_log: RequestLogOptions | None = None
     verify_key: bytes | None = field(default=None, repr=False)
     require_manifest: bool = False
     model_timeout_seconds: float = 60.0

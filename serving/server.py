@@ -21,6 +21,7 @@ from serving.metrics import Metrics
 from serving.models.loader import Loader
 from serving.models.manager import ModelManager
 from serving.options import ServerOptions
+from serving.request_log import RequestLog
 from serving.rest.application import Limits, Page
 from serving.rest.server import RestOptions, RestServer
 from serving.rpc.server import RpcOptions, RpcServer
@@ -50,9 +51,10 @@ class ModelServer:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         self._audit = AuditLog(options.audit_log) if options.audit_log else None
+        self._request_log = RequestLog(options.request_log) if options.request_log else None
         self._metrics = Metrics(self._statuses) if options.metrics_path else None
         batch_of = self._metrics.batch_of if self._metrics else None
-        loader = Loader(self._verify, options.model_timeout_seconds, options.batching, batch_of)
+        loader = Loader(self._verify, options.model_timeout_seconds, options.batching, batch_of, self._request_log)
         self._models = ModelManager(
             loader,
             options.file_system_poll_wait_seconds,
@@ -120,6 +122,8 @@ class ModelServer:
         for stop in stops:
             stop.join()
         self._models.stop()
+        if self._request_log:
+            self._request_log.close()
         if self._audit:
             self._audit.close()
 

@@ -61,6 +61,18 @@ _log = logging.getLogger("serving")
 @click.option(
     "--audit_log", type=click.Path(dir_okay=False, path_type=Path), help="Write down every call, but no content."
 )
+@click.option(
+    "--request_log",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a sample of requests and answers, with their content, into this folder.",
+)
+@click.option(
+    "--request_log_sampling_rate",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="The share of requests that is written.",
+)
 @click.option("--verify_key", type=_file, help="Load only models whose manifest is signed with this key.")
 @click.option("--require_manifest", is_flag=True, help="Load only models that have a manifest, as pushed ones do.")
 @click.option(
@@ -124,11 +136,14 @@ def command(dir_or_config: Path | None, **flags: Any) -> None:
 def _options(dir_or_config: Path | None, flags: dict[str, Any]) -> Any:
     from schemas.manifest import load_key
     from serving.options import ServerOptions
+    from serving.request_log import RequestLogOptions
     from serving.tls import Tls
 
     config, file = _models(dir_or_config, flags.pop("model_base_path"), flags.pop("model_config_file"), flags)
     flags["batching"] = _batching(flags.pop("enable_batching"), flags.pop("batching_parameters_file"))
     flags["metrics_path"] = _metrics_path(flags.pop("monitoring_config_file"))
+    log, rate = flags.pop("request_log"), flags.pop("request_log_sampling_rate")
+    flags["request_log"] = RequestLogOptions(log, rate) if log else None
     ssl, key, rest = flags.pop("ssl_config_file"), flags.pop("verify_key"), flags.pop("rest_api_port")
     return ServerOptions(
         model_config=config,

@@ -7,7 +7,10 @@ from pydantic import ConfigDict, Field, model_validator
 from schemas.config.section import Section
 from schemas.config.task import Modality
 
-Format = Literal["csv", "jsonl", "parquet", "tfrecord", "image-folder", "tfds"]
+Format = Literal["csv", "jsonl", "parquet", "tfrecord", "prediction-log", "image-folder", "tfds"]
+
+_IN_RECORDS = ("tfrecord", "prediction-log", "tfds")
+"""Formats that hold pictures, not paths of pictures."""
 
 Globs = str | tuple[str, ...]
 
@@ -122,7 +125,7 @@ class DataConfig(Section):
             columns = {"features": {"image": "path"}, "label": "label", "images": {}} | given
             return columns if columns["images"] is not None else columns | {"images": {}}
         images = given.get("images")
-        if given.get("format") in ("tfrecord", "tfds") and isinstance(images, dict) and "source" not in images:
+        if given.get("format") in _IN_RECORDS and isinstance(images, dict) and "source" not in images:
             return given | {"images": {"from": "bytes"} | images}
         return given
 
@@ -139,7 +142,7 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _pictures_come_as_the_format_has_them(self) -> Self:
         images = self.images
-        if images and images.source == "path" and self.format in ("tfrecord", "tfds"):
+        if images and images.source == "path" and self.format in _IN_RECORDS:
             raise ValueError(f"`images` of format `{self.format}` are `from: bytes`. Received: from='path'")
         if images and images.root is not None and (self.format == "image-folder" or images.source == "bytes"):
             raise ValueError("`images.root` is where paths in rows start from; here are none. Leave it out")

@@ -13,6 +13,7 @@ from serving.models.folders import stamp_of
 from serving.models.program import Program
 from serving.models.servable import TensorflowServable
 from serving.models.warmup import warm_up
+from serving.request_log import RequestLog
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Loader:
         timeout_seconds: how long a call of a loaded model may take.
         batching: how calls are joined; None for each by itself.
         observer_of: for a model's name, what is told of its batches.
+        request_log: where a sample of requests is written down, but not those that warm it up.
     """
 
     def __init__(
@@ -33,9 +35,10 @@ class Loader:
         timeout_seconds: float,
         batching: BatchingOptions | None = None,
         observer_of: Callable[[str], Callable[[BatchRecord], None]] | None = None,
+        request_log: RequestLog | None = None,
     ) -> None:
         self._verify, self._timeout_seconds = verify, timeout_seconds
-        self._batching, self._observer_of = batching, observer_of
+        self._batching, self._observer_of, self._request_log = batching, observer_of, request_log
 
     def load(self, name: str, version: int, folder: Path) -> TensorflowServable:
         """A version that is ready to answer.
@@ -64,6 +67,8 @@ class Loader:
             if isinstance(error, OSError):
                 raise ServingError(Code.ABORTED, f"{folder} went away while it was read.") from error
             raise
+        if self._request_log is not None:
+            servable.log_to(self._request_log)
         seconds = time.perf_counter() - start
         _log.info("Loaded %s version %d in %.1f s, %d warm-up requests", name, version, seconds, requests)
         return servable

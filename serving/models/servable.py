@@ -15,6 +15,7 @@ from serving.batching.options import BatchingOptions
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes
 from serving.models.program import Input, Program, Signature
+from serving.request_log import RequestLog
 from serving.tensors import type_name
 
 _PREDICT: Final = "tensorflow/serving/predict"
@@ -44,6 +45,7 @@ class TensorflowServable:
     ) -> None:
         self.name, self.version = name, version
         self._program = program
+        self._log: RequestLog | None = None
         self._batchers: dict[str, Batcher] = {}
         if batching is not None:
             for signature_name, signature in program.signatures.items():
@@ -83,7 +85,10 @@ class TensorflowServable:
         _check_names(inputs, signature)
         for alias, array in inputs.items():
             _check_input(alias, array, signature.inputs[alias])
-        return self._run(signature_name, inputs, _outputs(output_filter, signature))
+        outputs = self._run(signature_name, inputs, _outputs(output_filter, signature))
+        if self._log is not None:
+            self._log.predicted(self.name, self.version, signature_name, inputs, outputs)
+        return outputs
 
     def classify(self, signature_name: str, examples: Sequence[bytes]) -> Classes:
         """Classes of serialized tf.Example.
@@ -107,7 +112,10 @@ class TensorflowServable:
             _check_output(_SCORES, scores, np.dtype(np.float32), len(examples))
         if labels is not None and scores is not None and labels.shape != scores.shape:
             raise _wrong(f"Expected class and score Tensors of one shape. Were: {labels.shape} and {scores.shape}")
-        return Classes(labels, scores)
+        classes = Classes(labels, scores)
+        if self._log is not None:
+            self._log.classified(self.name, self.version, signature_name, examples, classes)
+        return classes
 
     def regress(self, signature_name: str, examples: Sequence[bytes]) -> Array:
         """A value for each serialized tf.Example.
@@ -125,12 +133,19 @@ class TensorflowServable:
             raise _wrong(
                 f"Expected output Tensor shape to be [{len(examples)}] or [{len(examples)},1]. Was: {values.shape}"
             )
-        return values.reshape(-1)
+        values = values.reshape(-1)
+        if self._log is not None:
+            self._log.regressed(self.name, self.version, signature_name, examples, values)
+        return values
 
     def is_quick(self, signature_name: str) -> bool:
         """See serving/interface.py."""
         signature = self._program.signatures.get(signature_name)
         return signature is not None and signature.is_quick and signature_name not in self._batchers
+
+    def log_to(self, log: RequestLog) -> None:
+        """Has a sample of what it is asked from now on written down."""
+        self._log = log
 
     def close(self) -> None:
         """Gives the memory back. No call may be under way."""

@@ -93,10 +93,8 @@ def make_reader(data: DataConfig, base: Path) -> Reader:
         from components.transforms.readers.parquet_files import ParquetReader
 
         return ParquetReader()
-    if data.format == "tfrecord":
-        from components.transforms.readers.tfrecord_files import TFRecordReader
-
-        return TFRecordReader()
+    if data.format in ("tfrecord", "prediction-log"):
+        return _record_reader(data)
     if data.format == "image-folder":
         from components.transforms.readers.image_folders import ImageFolderReader
 
@@ -104,6 +102,16 @@ def make_reader(data: DataConfig, base: Path) -> Reader:
     from components.transforms.readers.tfds_splits import TfdsReader
 
     return TfdsReader(cast(str, data.name), str(base / data.directory) if data.directory else None)
+
+
+def _record_reader(data: DataConfig) -> Reader:
+    if data.format == "tfrecord":
+        from components.transforms.readers.tfrecord_files import TFRecordReader
+
+        return TFRecordReader()
+    from components.transforms.readers.prediction_log_files import PredictionLogReader
+
+    return PredictionLogReader()
 
 
 @contextmanager

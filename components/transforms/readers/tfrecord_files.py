@@ -20,7 +20,7 @@ class TFRecordReader:
     def probe(self, source: Source) -> Mapping[str, FeatureType | None]:
         examples = islice(_examples(source), PROBED_ROWS)
         columns = probe_rows(
-            {name: _value(feature) for name, feature in example.features.feature.items()}
+            {name: feature_value(feature) for name, feature in example.features.feature.items()}
             for example in examples
             if example is not None
         )
@@ -40,7 +40,7 @@ class TFRecordReader:
                 yield Row(number, defect="malformed_row")
                 continue
             features = example.features.feature
-            yield Row(number, [_value(features[name]) if name in features else None for name in columns])
+            yield Row(number, [feature_value(features[name]) if name in features else None for name in columns])
 
 
 def _examples(source: Source) -> Iterator[Any]:  # protobuf's generated classes have no types here
@@ -66,7 +66,8 @@ def _parsed(message: Any, record: bytes) -> Any | None:
         return None
 
 
-def _value(feature: Any) -> object:
+def feature_value(feature: Any) -> object:
+    """A feature of a tf.Example: its value, several as a list, None for none."""
     kind = feature.WhichOneof("kind")
     if kind is None:
         return None
