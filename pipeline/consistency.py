@@ -11,6 +11,7 @@ from schemas.config import CLASS_TASKS, PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 from schemas.features import check_label, classes, load_schema
 from schemas.ingestion import SOURCE
+from schemas.manifest import load_key
 from schemas.mistakes import Mistakes
 from schemas.names import is_split_name
 from schemas.yaml_document import Key
@@ -239,6 +240,11 @@ def _paths(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
         )
     if config.push and (base / config.push.directory).exists() and not (base / config.push.directory).is_dir():
         yield ("push", "directory"), f"must be a folder. Received: a file, {config.push.directory}"
+    if config.push and config.push.signing_key is not None:
+        try:
+            load_key(base / config.push.signing_key)
+        except ConfigError as error:  # now, not once everything is trained
+            yield ("push", "signing_key"), f"cannot be used: {error}"
 
 
 def _weights(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:

@@ -200,6 +200,17 @@ def test_class_weights_are_held_against_a_schema_that_is_kept(tmp_path: Path, ke
     ]
 
 
+def test_a_signing_key_must_be_of_use_before_anything_runs(tmp_path: Path) -> None:
+    push = {"directory": "served", "signing_key": "push.key"}
+    (line,) = told(tmp_path, push=push)
+    assert line.startswith("`push.signing_key` cannot be used: A signing key must be a file that can be read.")
+    (tmp_path / "push.key").write_bytes(b"k" * 32)
+    (tmp_path / "push.key").chmod(0o600)
+    mistakes = mistakes_of(None)
+    add_contradictions(mistakes, configuration(push=push), tmp_path)
+    mistakes.raise_any()
+
+
 def test_a_schema_that_lacks_the_label_is_told_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "own.pbtxt").write_text(SCHEMA.replace("topic", "label"), encoding="utf-8")
     (line,) = told(tmp_path, schema="own.pbtxt")
