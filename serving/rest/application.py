@@ -21,6 +21,7 @@ from serving.rest.examples_json import classes_answer, examples_of, values_answe
 from serving.rest.models_json import metadata_answer, status_answer
 from serving.rest.predict_json import answer_of, inputs_of
 from serving.rest.routes import NotFoundError, Route, route_of
+from serving.rest.shown import shown
 
 HTTP_STATUS: Final[Mapping[Code, int]] = {
     Code.OK: 200,
@@ -231,7 +232,8 @@ def _signature(parsed: Mapping[str, Any]) -> str:
     name = parsed.get("signature_name", "")
     if not isinstance(name, str):
         raise ServingError(
-            Code.INVALID_ARGUMENT, f"'signature_name' key must be a string value. Received: {json_text.shown(name)}"
+            Code.INVALID_ARGUMENT,
+            f"JSON Value: {shown(parsed)} not formatted correctly. 'signature_name' key must be a string value.",
         )
     return name or _DEFAULT
 

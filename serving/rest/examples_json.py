@@ -1,33 +1,37 @@
 """Bodies of `:classify` and `:regress`: examples, each an object of features, and their classes or values."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
 
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes
 from serving.protos import example_pb2
 from serving.rest.answers import jsonable
-from serving.rest.json_text import shown
-from serving.rest.tensors import from_base64, is_base64
+from serving.rest.shown import shown, type_of
+from serving.rest.strings import decode_base64, encode, is_base64
 
-_EXAMPLES: Final = "examples"
-_CONTEXT: Final = "context"
-_INT64: Final = range(-(1 << 63), 1 << 63)
+_EXAMPLES, _CONTEXT = "examples", "context"
+_MAX_INT64, _MAX_UINT64 = 2**63 - 1, 2**64 - 1
+_KIND: Final = "kind"
+_LISTS: Final = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
 
 def examples_of(body: Mapping[str, Any]) -> list[bytes]:
     """Serialized tf.Example of every example, each with the features that all have in common.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, there are none, or a feature is not a value or a list of one type.
+        ServingError: INVALID_ARGUMENT, there are none, or a feature is not a value or a list of one type; in TF
+            Serving's words.
     """
+    context = _example(body[_CONTEXT]) if _CONTEXT in body else b""
     if _EXAMPLES not in body:
-        raise _wrong("When method is classify or regress, key 'examples' is expected and was not found")
+        _refuse(body, "When method is classify, key 'examples' is expected and was not found")
     examples = body[_EXAMPLES]
-    if not isinstance(examples, list) or not examples:
-        raise _wrong("'examples' must be a list of at least one example")
-    context = _example(body[_CONTEXT]).SerializeToString() if _CONTEXT in body else b""
-    return [context + _example(example).SerializeToString() for example in examples]
+    if type(examples) is not list:
+        _refuse(body, "Expecting 'examples' value to be an list/array")
+    if not examples:
+        _refuse(body, "'examples' value is an empty array")
+    return [context + _example(example) for example in examples]
 
 
 def classes_answer(classes: Classes) -> dict[str, Any]:
@@ -49,41 +53,45 @@ def values_answer(values: Array) -> dict[str, Any]:
     return {"results": jsonable(values, "")}
 
 
-def _example(features: Any) -> Any:
-    if not isinstance(features, dict):
-        raise _wrong(f"Example must be an object of features. Received: {shown(features)}")
+def _example(features: Any) -> bytes:
+    if type(features) is not dict:
+        raise _wrong(f"Example must be JSON object but got JSON {type_of(features)}")
     example = example_pb2.Example()
-    for name, value in features.items():
-        _fill(example.features.feature[name], value if isinstance(value, list) else [value], name)
-    return example
+    for name, content in features.items():
+        feature = example.features.feature[encode(name).decode("utf-8", "replace")]
+        for value in content if type(content) is list else (content,):
+            _add(feature, name, value)
+    return bytes(example.SerializeToString())
 
 
-def _fill(feature: Any, values: list[Any], name: str) -> None:
-    kinds = {_kind(value, name) for value in values}
-    if len(kinds) > 1:
-        raise _wrong(f"Feature `{name}` must have values of one type. Received: {', '.join(sorted(kinds))}")
-    if kinds == {"string"}:
-        feature.bytes_list.value.extend(
-            from_base64(value) if isinstance(value, dict) else value.encode("utf-8", "replace") for value in values
-        )
-    elif kinds == {"integer"}:
-        feature.int64_list.value.extend(values)
-    elif kinds == {"decimal"}:
-        feature.float_list.value.extend(values)
+def _add(feature: Any, name: str, value: Any) -> None:
+    field, converted = _converted(name, value)
+    known = feature.WhichOneof(_KIND)
+    if known not in (None, field):
+        raise _wrong(f"Unexpected element type in feature: {name} expecting type: {_LISTS[known]}")
+    getattr(feature, field).value.append(converted)
 
 
-def _kind(value: Any, name: str) -> str:
-    if isinstance(value, str) or is_base64(value):
-        return "string"
-    if isinstance(value, bool):
-        pass
-    elif isinstance(value, int):
-        return "integer" if value in _INT64 else "decimal"
-    elif isinstance(value, float):
-        return "decimal"
-    raise _wrong(
-        f"Feature `{name}` must be a number, a string, base64, or a list of one of these. Received: {shown(value)}"
-    )
+def _converted(name: str, value: Any) -> tuple[str, Any]:
+    convert = _CONVERTED.get(type(value))
+    if convert is None or (type(value) is dict and not is_base64(value)):
+        raise _wrong(f"Feature: {name} has element with unexpected JSON type: {type_of(value)}")
+    if type(value) is int and value > _MAX_INT64:
+        raise _wrong(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
+    return convert(value)
+
+
+_CONVERTED: Final[Mapping[type, Callable[[Any], tuple[str, Any]]]] = {
+    bool: lambda value: ("int64_list", int(value)),
+    int: lambda value: ("int64_list", value),
+    float: lambda value: ("float_list", value),
+    str: lambda value: ("bytes_list", encode(value)),
+    dict: lambda value: ("bytes_list", decode_base64(value)),
+}
+
+
+def _refuse(document: Mapping[str, Any], what: str) -> NoReturn:
+    raise _wrong(f"JSON Value: {shown(document)} {what}")
 
 
 def _wrong(message: str) -> ServingError:

@@ -1,7 +1,8 @@
 """JSON as TF Serving takes it: with NaN and infinities, and nested as deep as a body is long.
 
 orjson reads what is plain JSON, some hundred times as fast as the rest. What it refuses is read again, without
-recursion, by the rules of RapidJSON's kParseNanAndInfFlag.
+recursion, as RapidJSON does for TF Serving (kParseNanAndInfFlag, kParseStopWhenDoneFlag): what follows the document
+does not matter, nor whether strings are UTF-8. Bytes that are not come out as surrogates (PEP 383).
 """
 
 import re
@@ -12,11 +13,16 @@ from typing import Any, Final
 import orjson
 
 from serving.errors import Code, ServingError
+from serving.rest.shown import shown
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _WORD: Final = re.compile(r"true|false|null|NaN|-?Inf(?:inity)?")
 _WORDS: Final = {"true": True, "false": False, "null": None, "NaN": float("nan")}
+_UNCLOSED: Final = {
+    "}": "Missing a comma or } after an object member.",
+    "]": "Missing a comma or ] after an array element.",
+}
 _LONGEST_INTEGER: Final = 400
 """Digits beyond which an integer is infinite as a float, too."""
 
@@ -32,31 +38,21 @@ def parse(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         value = _Reader(body).read()
     if not isinstance(value, dict):
-        raise ServingError(Code.INVALID_ARGUMENT, f"JSON Value must be an object. Received: {shown(value)}")
+        raise ServingError(Code.INVALID_ARGUMENT, f"JSON Value: {shown(value)} Is not object")
     return value
-
-
-def shown(value: Any) -> str:
-    """A value as an error shows it: its beginning."""
-    if isinstance(value, dict | list):
-        kind = "object" if isinstance(value, dict) else "list"
-        return f"{kind} of {len(value)}"
-    text = str(orjson.dumps(value).decode())
-    return text if len(text) <= 64 else f"{text[:64]}..."
 
 
 class _Reader:
     """Reads a text from its beginning; containers that are not closed yet are on a stack."""
 
     def __init__(self, body: bytes) -> None:
-        try:
-            self._text = body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ServingError(Code.INVALID_ARGUMENT, f"JSON Parse error: no UTF-8 at offset: {error.start}") from error
+        self._text = body.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         self._at = 0
 
     def read(self) -> Any:
-        """The value."""
+        """The value; what follows it does not matter."""
+        if not self._next():
+            raise ServingError(Code.INVALID_ARGUMENT, "JSON Parse error: The document is empty")
         stack: list[tuple[Any, str]] = []  # containers, and the key that each waits for
         value, is_complete = self._value()
         while True:
@@ -78,9 +74,7 @@ class _Reader:
             elif self._takes(closing):
                 value, is_complete = container, True
             else:
-                raise self._error(f"expected , or {closing}")
-        if self._next():
-            raise self._error("expected nothing after the value")
+                raise self._error(_UNCLOSED[closing])
         return value
 
     def _value(self) -> tuple[Any, bool]:
@@ -98,10 +92,10 @@ class _Reader:
 
     def _key(self) -> str:
         if self._next() != '"':
-            raise self._error("expected a key")
+            raise self._error("Missing a name for object member.")
         key = self._string()
         if not self._takes(":"):
-            raise self._error("expected :")
+            raise self._error("Missing a colon after a name of object member.")
         return key
 
     def _string(self) -> str:
@@ -121,7 +115,7 @@ class _Reader:
     def _number(self) -> int | float:
         matched = _NUMBER.match(self._text, self._at)
         if matched is None:
-            raise self._error("invalid value")
+            raise self._error("Invalid value.")
         self._at = matched.end()
         is_float = matched[1] or matched[2] or len(matched[0]) > _LONGEST_INTEGER
         return float(matched[0]) if is_float else int(matched[0])

@@ -1,12 +1,16 @@
 """Bodies of `:predict`: instances in rows, or inputs in columns, and answers in the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from serving.errors import Code, ServingError
 from serving.interface import Array
+from serving.rest import complaints
 from serving.rest.answers import jsonable
-from serving.rest.tensors import is_base64, to_array
+from serving.rest.kinds import Kind, kind_of
+from serving.rest.shown import shown
+from serving.rest.strings import is_base64
+from serving.rest.tensors import to_array
 
 Format = Literal["row", "column"]
 
@@ -22,14 +26,25 @@ def inputs_of(body: Mapping[str, Any], types: Mapping[str, int]) -> tuple[dict[s
         types: alias to the type of each of the signature's inputs.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, it does not fit.
+        ServingError: INVALID_ARGUMENT, it does not fit, in TF Serving's words; UNIMPLEMENTED, an input has a type that
+            JSON has no values for.
     """
+    if _INSTANCES in body and _INPUTS in body:
+        raise _wrong(
+            f"JSON Value: {shown(body)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to"
+            " exist "
+        )
+    if not types:
+        raise _wrong("Failed to get input map for signature")
+    kinds = {alias: kind_of(type_) for alias, type_ in types.items()}
     if _INSTANCES in body:
-        if _INPUTS in body:
-            raise _wrong("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
-        return _of_rows(body[_INSTANCES], types), "row"
+        if type(body[_INSTANCES]) is not list:
+            raise _wrong(f"JSON Value: {shown(body)} Expecting 'instances' to be an list/array")
+        if not body[_INSTANCES]:
+            raise _wrong(f"JSON Value: {shown(body)} No values in 'instances' array")
+        return _of_rows(body[_INSTANCES], kinds), "row"
     if _INPUTS in body:
-        return _of_columns(body[_INPUTS], types), "column"
+        return _of_columns(body[_INPUTS], kinds), "column"
     raise _wrong("Missing 'inputs' or 'instances' key")
 
 
@@ -49,46 +64,59 @@ def answer_of(outputs: Mapping[str, Array], form: Format) -> dict[str, Any]:
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
-def _of_rows(instances: Any, types: Mapping[str, int]) -> dict[str, Array]:
-    if not isinstance(instances, list):
-        raise _wrong("Expecting 'instances' value to be a list/array")
-    if not instances:
-        raise _wrong("'instances' is empty: expecting at least one")
-    if _is_plain(instances[0]):
-        return _of_one_value(instances, types, _INSTANCES)
-    for position, instance in enumerate(instances):
-        if _is_plain(instance):
-            raise _wrong(f"Expecting object but got a list or value at instance {position} of 'instances'")
-        if instance.keys() != types.keys():
-            raise _wrong(f"Failed to process element: {position} of 'instances' list. {_difference(instance, types)}")
-    return {
-        alias: to_array([instance[alias] for instance in instances], type_, alias) for alias, type_ in types.items()
-    }
+def _of_rows(instances: Sequence[Any], kinds: Mapping[str, Kind]) -> dict[str, Array]:
+    """Each instance is a row of the only input, or an object of a row of every input."""
+    if not _is_plain(instances[0]):
+        columns = _columns(instances, kinds)
+    elif len(kinds) > 1:
+        raise _wrong(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per"
+            " tensorinfo_map"
+        )
+    else:
+        columns = dict.fromkeys(kinds, instances)
+    arrays = dict[str, Array]()
+    for alias, values in columns.items():
+        array = to_array(values, kinds[alias])
+        if array is None:
+            raise complaints.about_rows(instances, kinds)
+        arrays[alias] = array
+    if not arrays:
+        raise complaints.about_rows(instances, kinds)
+    return arrays
 
 
-def _of_columns(inputs: Any, types: Mapping[str, int]) -> dict[str, Array]:
-    if _is_plain(inputs):
-        return _of_one_value(inputs, types, _INPUTS)
-    if inputs.keys() != types.keys():
-        raise _wrong(f"Failed to process 'inputs' object. {_difference(inputs, types)}")
-    return {alias: to_array(inputs[alias], type_, alias) for alias, type_ in types.items()}
+def _columns(instances: Sequence[Any], kinds: Mapping[str, Kind]) -> dict[str, Sequence[Any]]:
+    """Values by input; none if any instance is no object of just these."""
+    if any(_is_plain(instance) or instance.keys() != kinds.keys() for instance in instances):
+        return {}
+    return {alias: [instance[alias] for instance in instances] for alias in kinds}
 
 
-def _of_one_value(value: Any, types: Mapping[str, int], key: str) -> dict[str, Array]:
-    if len(types) != 1:
-        names = ", ".join(sorted(types)) or "none"
-        raise _wrong(f"'{key}' is a plain value/list, but expecting an object with the model's inputs: {names}")
-    ((alias, type_),) = types.items()
-    return {alias: to_array(value, type_, alias)}
+def _of_columns(inputs: Any, kinds: Mapping[str, Kind]) -> dict[str, Array]:
+    """The only input, or an object of all; what else is in it does not matter."""
+    if not _is_plain(inputs):
+        named = inputs
+    elif len(kinds) > 1:
+        raise _wrong(
+            "inputs is a plain value/list, but expecting an object as multiple input tensors required as per"
+            " tensorinfo_map"
+        )
+    else:
+        named = dict.fromkeys(kinds, inputs)
+    arrays = dict[str, Array]()
+    for alias, kind in kinds.items():
+        if alias not in named:
+            raise _wrong(f"Missing named input: {alias} in 'inputs' object.")
+        array = to_array(named[alias], kind)
+        if array is None:
+            raise complaints.about_tensor(named[alias], kind)
+        arrays[alias] = array
+    return arrays
 
 
 def _is_plain(value: Any) -> bool:
-    return not isinstance(value, dict) or is_base64(value)
-
-
-def _difference(given: Mapping[str, Any], types: Mapping[str, int]) -> str:
-    missing, extra = sorted(types.keys() - given.keys()), sorted(given.keys() - types.keys())
-    return f"Missing inputs: {missing or 'none'}. Unknown inputs: {[name[:64] for name in extra[:5]] or 'none'}."
+    return type(value) is not dict or is_base64(value)
 
 
 def _check_rows(outputs: Mapping[str, Array]) -> None:

@@ -56,6 +56,13 @@ def _named(signature: str, **more: Any) -> dict[str, Any]:
             {"outputs": {"text": ['日本\n"\\'], "length": [9]}},
         ),
         ({"instances": [1], "unused": [[{"a": None}]]}, {"predictions": [2.5]}),
+        ({"inputs": {"x": [1], "no input": [[2]]}}, {"outputs": [2.5]}),
+        ({"instances": [1435774380]}, {"predictions": [717887170.0]}),
+        ({"instances": [2.2250738585072014e-308]}, {"predictions": [2.0]}),
+        (
+            _named("echo", inputs={"text": [{"b64": " Y\nWI "}], "times": 1}),
+            {"outputs": {"text": ["ab"], "length": [2]}},
+        ),
     ],
 )
 def test_predict(rest: Rest, body: Any, answer: Any) -> None:
@@ -73,6 +80,8 @@ def test_predict(rest: Rest, body: Any, answer: Any) -> None:
         ('{"instances": [0.2]}', '{"predictions":[2.1]}'),  # as short as a float32 can be told
         ('{"instances": [1e30]}', '{"predictions":[5e+29]}'),
         (' \r\n\t{"instances":[1]} \n', '{"predictions":[2.5]}'),
+        ('\xef\xbb\xbf{"instances":[1]}', '{"predictions":[2.5]}'),
+        ('{"instances":[1]} what follows', '{"predictions":[2.5]}'),
     ],
 )
 def test_numbers_are_written_as_clients_expect(rest: Rest, body: str, text: str) -> None:
@@ -116,6 +125,10 @@ def test_classify_and_regress(rest: Rest) -> None:
     )
     values = ask(rest.port, "POST", f"{MODEL}:regress", json.dumps({**body, "signature_name": "regress_x_to_y"}))
     assert (values.status, values.text) == (200, '{"results":[2.5,3.0]}')
+    mixed = {"examples": [{"x": 2.0, "flags": [1, True, False], "text": ["a", {"b64": "aGVsbG8="}]}]}
+    assert ask(rest.port, "POST", f"{MODEL}:regress", json.dumps(_named("regress_x_to_y", **mixed))).text == (
+        '{"results":[3.0]}'
+    )
     with_context = {"signature_name": "regress_x_to_y", "context": {"x": 4.0}, "examples": [{}, {"y": ["a", "b"]}]}
     assert ask(rest.port, "POST", f"{MODEL}:regress", json.dumps(with_context)).json == {"results": [4.0, 4.0]}
 
@@ -123,54 +136,79 @@ def test_classify_and_regress(rest: Rest) -> None:
 @pytest.mark.parametrize(
     ("verb", "body", "said"),
     [
-        ("predict", "", "JSON Parse error"),
-        ("predict", "{", "JSON Parse error: expected a key at offset: 1"),
-        ("predict", '{"instances":[1]} x', "expected nothing after the value at offset: 18"),
-        ("predict", '{"instances":[1,]}', "invalid value"),
-        ("predict", '{"instances":[01]}', "expected , or ]"),
+        ("predict", "", "JSON Parse error: The document is empty"),
+        ("predict", "instances = [1, 2]", "JSON Parse error: Invalid value. at offset: 0"),
+        ("predict", "{", "JSON Parse error: Missing a name for object member. at offset: 1"),
+        ("predict", '{"instances" [1]}', "JSON Parse error: Missing a colon after a name of object member."),
+        ("predict", '{"instances":[1]', "JSON Parse error: Missing a comma or } after an object member."),
+        ("predict", '{"instances":[1,]}', "JSON Parse error: Invalid value. at offset: 16"),
+        ("predict", '{"instances":[01]}', "JSON Parse error: Missing a comma or ] after an array element."),
         ("predict", '{"instances":["\\x"]}', "Invalid \\\\escape"),
-        ("predict", b'{"instances":["\xff"]}', "no UTF-8 at offset: 15"),
-        ("predict", "[1]", "must be an object. Received: list of 1"),
+        ("predict", b'{"instances":["\xff"]}', "Type: String is not of expected type: float"),
+        ("predict", "[1]", "JSON Value: [1] Is not object"),
         ("predict", "{}", "Missing 'inputs' or 'instances' key"),
-        ("predict", {"instances": [1], "inputs": [1]}, "only one of 'inputs' or 'instances'"),
-        ("predict", {"instances": 1}, "'instances' value to be a list"),
-        ("predict", {"instances": []}, "'instances' is empty"),
-        ("predict", {"instances": ["a"]}, '"a\\" is not of expected type: DT_FLOAT'),
-        ("predict", {"instances": [True]}, "true is not of expected type: DT_FLOAT"),
-        ("predict", {"instances": [None]}, "null is not of expected type: DT_FLOAT"),
-        ("predict", {"instances": [1, [2]]}, "expected type"),
-        ("predict", {"instances": [[1], 2]}, "Encountered a value at level 1"),
-        ("predict", {"instances": [[1], [2, 3]]}, "Encountered list at unexpected size: 2 at level: 1"),
+        ("predict", {"instances": [1], "inputs": [1]}, "only one of 'inputs' or 'instances' keys to exist"),
+        ("predict", {"instances": 1}, "Expecting 'instances' to be an list/array"),
+        ("predict", {"instances": []}, "No values in 'instances' array"),
+        ("predict", {"instances": ["a"]}, '\\"a\\" Type: String is not of expected type: float'),
+        ("predict", {"instances": [True]}, "JSON Value: true Type: True is not of expected type: float"),
+        ("predict", {"instances": [None]}, "JSON Value: null Type: Null is not of expected type: float"),
+        ("predict", {"instances": [1, [2]]}, "Expecting shape [] but got: [1]"),
+        ("predict", {"instances": [[1], 2]}, "Expecting shape [1] but got: []"),
+        ("predict", {"instances": [[1, 2], [[3, 4]]]}, "Expecting shape [2] but got: [1,2]"),
+        ("predict", {"instances": [[1], [2, 3]]}, "Expecting tensor size: 1 but got: 2"),
+        ("predict", {"instances": [[[1], [2, 3]]]}, "unexpected size: 2 at level: 1 expected size: 1"),
+        ("predict", {"instances": [[[1], 2]]}, "JSON Value: 2 found at incorrect level: 2 in the JSON DOM."),
+        ("predict", {"instances": [[1, [2]]]}, "Encountered list at unexpected level: 1 expected < 1"),
+        ("predict", {"inputs": [[1], [2, 3]]}, "unexpected size: 2 at level: 1 expected size: 1"),
+        ("predict", {"inputs": [1, [2]]}, "Encountered list at unexpected level: 1 expected < 1"),
+        ("predict", {"inputs": ["a"]}, '\\"a\\" Type: String is not of expected type: float'),
+        ("predict", {"instances": [1, 2, {"b64": "YQ=="}]}, "Type: Object is not of expected type: float"),
+        ("predict", {"instances": [1, "a"]}, "Failed to process element: 1 of 'instances' list. Error: INVALID_ARG"),
         ("predict", {"instances": [[1]]}, "must have shape [?]. Received: [1,1]"),
         ("predict", {"inputs": 1}, "must have shape [?]. Received: []"),
-        ("predict", {"instances": [{"x": 1}, 2]}, "Expecting object but got a list or value at instance 1"),
+        ("predict", {"instances": [{"x": 1}, 2]}, "Expecting object but got list at item 1 of input list"),
+        ("predict", {"instances": [1, {"x": 1}]}, "Expecting value/list but got object at item 1 of input list"),
         (
             "predict",
             {"instances": [{"z": 1}]},
-            "Failed to process element: 0 of 'instances' list. Missing inputs: ['x']",
+            "Failed to process element: 0 key: z of 'instances' list. Error: INVALID_ARGUMENT: JSON object: does not"
+            " have named input: z",
         ),
-        (
-            "predict",
-            {"instances": [{"x": 1}, {"x": 1, "z": 1}]},
-            "element: 1 of 'instances' list. Missing inputs: none",
-        ),
-        ("predict", {"inputs": {"z": 1}}, "Failed to process 'inputs' object. Missing inputs: ['x']"),
-        ("predict", _named("echo", inputs=["a"]), "is a plain value/list, but expecting an object"),
-        ("predict", _named("echo", inputs={"text": ["a"], "times": 1.5}), "1.5 is not of expected type: DT_INT64"),
-        ("predict", _named("echo", inputs={"text": ["a"], "times": 1 << 63}), "DT_INT64"),
-        ("predict", _named("echo", inputs={"text": [1], "times": 1}), "1 is not of expected type: DT_STRING"),
+        ("predict", {"instances": [{"x": 1}, {}]}, "JSON object: {} keys must be equal to: x"),
+        ("predict", {"instances": [{"x": 1}, {"x": 1, "z": 1}]}, "element: 1 key: z of 'instances' list."),
+        ("predict", {"inputs": {"z": 1}}, "Missing named input: x in 'inputs' object."),
+        ("predict", _named("echo", inputs=["a"]), "inputs is a plain value/list, but expecting an object"),
+        ("predict", _named("echo", instances=["a"]), "instances is a plain list, but expecting list of objects"),
+        ("predict", _named("echo", inputs={"text": ["a"], "times": 1.5}), "1.5 Type: Number is not of expected"),
+        ("predict", _named("echo", inputs={"text": ["a"], "times": 1 << 63}), "is not of expected type: int64"),
+        ("predict", _named("echo", inputs={"text": ["a"], "times": True}), "Type: True is not of expected type: int64"),
+        ("predict", _named("echo", inputs={"text": [1], "times": 1}), "1 Type: Number is not of expected type: string"),
         ("predict", _named("echo", inputs={"text": [{"b64": "!"}], "times": 1}), "Unable to base64 decode"),
-        ("predict", _named("echo", inputs={"text": [{"b64": 1}], "times": 1}), "Unable to base64 decode"),
-        ("predict", _named("echo", inputs={"text": [{"a": "b"}], "times": 1}), "not of expected type: DT_STRING"),
+        ("predict", _named("echo", inputs={"text": [{"b64": 1}], "times": 1}), "not formatted correctly for base64"),
+        ("predict", _named("echo", inputs={"text": [{"a": "b"}], "times": 1}), "not formatted correctly for base64"),
         ("predict", '{"signature_name":"echo","inputs":{"text":["\\ud800"],"times":1}}', "surrogate"),
-        ("predict", _named(1, instances=[1]), "'signature_name' key must be a string value"),  # type: ignore[arg-type]
+        ("predict", _named(1, instances=[1]), "'signature_name' key must be a string value."),  # type: ignore[arg-type]
         ("predict", _named("none", instances=[1]), 'Serving signature key \\"none\\" not found.'),
-        ("predict", '{"instances":' + "[" * 40 + "1" + "]" * 40 + "}", "at most 32 dimensions"),
-        ("classify", {"instances": [1]}, "key 'examples' is expected"),
-        ("classify", {"examples": []}, "list of at least one example"),
-        ("classify", {"examples": [1]}, "Example must be an object"),
-        ("classify", {"examples": [{"x": None}]}, "Feature `x` must be a number"),
-        ("classify", {"examples": [{"x": [1, "a"]}]}, "values of one type. Received: integer, string"),
+        ("predict", '{"instances":' + "[" * 40 + "1" + "]" * 40 + "}", "at most 32 levels"),
+        ("predict", '{"instances":[' + "[" * 900 + "1" + "]" * 900 + ",1]}", "at most 32 levels"),
+        ("predict", '{"signature_name":' + "[" * 500_000 + "]" * 500_000 + "}", "key must be a string value"),
+        ("classify", {"instances": [1]}, "key 'examples' is expected and was not found"),
+        ("classify", {"examples": {"x": 1.0}}, "Expecting 'examples' value to be an list/array"),
+        ("classify", {"examples": []}, "'examples' value is an empty array"),
+        ("classify", {"examples": [1]}, "Example must be JSON object but got JSON Number"),
+        ("classify", {"examples": [[{"x": 1.0}]]}, "Example must be JSON object but got JSON Array"),
+        ("classify", {"context": [{"x": 1.0}]}, "Example must be JSON object but got JSON Array"),
+        ("classify", {"examples": [{"x": None}]}, "Feature: x has element with unexpected JSON type: Null"),
+        ("classify", {"examples": [{"x": [10, {"a": 1}]}]}, "x has element with unexpected JSON type: Object"),
+        ("classify", {"examples": [{"x": [[10], 20]}]}, "x has element with unexpected JSON type: Array"),
+        ("classify", {"examples": [{"x": [10, 10.0]}]}, "element type in feature: x expecting type: int64"),
+        ("classify", {"examples": [{"x": [1.5, "a"]}]}, "element type in feature: x expecting type: float"),
+        ("classify", {"examples": [{"x": ["a", True]}]}, "element type in feature: x expecting type: bytes"),
+        ("classify", {"examples": [{"x": [20, 2**64 - 13]}]}, "uint64_t element. Only int64_t is supported."),
+        ("classify", {"examples": [{"x": {"b64": "a"}}]}, "Unable to base64 decode"),
+        ("classify", '{"examples":[{"\\ud800":1}]}', "surrogate pair"),
+        ("classify", _named(["a"], examples=[{}]), "'signature_name' key must be a string"),  # type: ignore[arg-type]
         ("classify", _named("none", examples=[{"x": 1.0}]), "No signature was found with the name: none"),
         ("classify", {"examples": [{"x": 1.0}]}, "Expected classification signature method_name"),
         ("regress", _named("none", examples=[{"x": 1.0}]), "No signature was found with the name: none"),
@@ -235,6 +273,12 @@ def test_calls_are_told(rest: Rest) -> None:
     assert 0 < call.seconds < 10
     ask(rest.port, "POST", "/v1/models/none:predict", body)
     assert (rest.calls[-1].model, rest.calls[-1].version, rest.calls[-1].code) == ("none", None, Code.NOT_FOUND)
+
+
+def test_strings_need_not_be_utf_8(rest: Rest) -> None:
+    body = b'{"signature_name": "echo", "inputs": {"text": ["a\xff"], "times": 2}}'
+    got = ask(rest.port, "POST", f"{MODEL}:predict", body)
+    assert (got.status, got.json) == (200, {"outputs": {"text": ["a\ufffda\ufffd"], "length": [4]}})
 
 
 def test_json_that_is_nested_half_a_million_levels_deep(rest: Rest) -> None:
