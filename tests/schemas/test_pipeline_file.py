@@ -171,8 +171,8 @@ def test_a_mistake_names_line_key_and_what_was_expected(tmp_path: Path, line: st
         (
             "format: csv",
             "format: cvs",
-            "p.yaml:3: `data.format` must be one of `csv`, `jsonl`, `parquet`, `tfrecord`, `prediction-log`, `image-folder` or `tfds`."
-            " Did you mean `csv`? Received: format='cvs'",
+            "p.yaml:3: `data.format` must be one of `csv`, `jsonl`, `parquet`, `tfrecord`, `prediction-log`,"
+            " `image-folder` or `tfds`. Did you mean `csv`? Received: format='cvs'",
         ),
         (
             "format: csv",
