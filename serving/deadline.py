@@ -4,6 +4,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_AGES: Final = 1e6
 
 _local = threading.local()
 
@@ -12,6 +15,8 @@ _local = threading.local()
 def within(seconds: float | None) -> Iterator[None]:
     """What is done inside has so many seconds; None for no limit."""
     before = getattr(_local, "end", None)
+    if seconds is not None and seconds > _AGES:  # what gRPC says of a call without a limit
+        seconds = None
     _local.end = None if seconds is None else time.monotonic() + seconds
     try:
         yield

@@ -16,6 +16,7 @@ from serving.access.keys import KeyFile
 from serving.client import Client
 from serving.errors import Code, ServingError
 from serving.protos import model_management_pb2, predict_pb2
+from serving.tensors import to_array, write
 from tests.serving.clients import Served, serve, until
 from tests.serving.half_plus_two import export
 
@@ -230,14 +231,21 @@ def test_batching_and_metrics(base: Path, tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert answers == [2.0] * 40
+        with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:  # a call without a deadline
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "half_plus_two"
+            write(request.inputs["x"], np.float32([1.0]))
+            call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+            answer = predict_pb2.PredictResponse.FromString(call(request.SerializeToString()))
+            assert to_array(answer.outputs["y"]).tolist() == [2.5]
         many = served.ask("POST", PREDICT, json.dumps({"instances": [1.0] * 9}))
         assert (many.status, "larger than maximum input batch size 8" in many.text) == (400, True)
         told = dict(line.rsplit(" ", 1) for line in served.ask("GET", "/metrics").text.splitlines() if line[:1] == ":")
     counted = ':tensorflow:serving:request_count{model_name="half_plus_two",status="OK"}'
-    assert float(told[counted]) == 40
+    assert float(told[counted]) == 41
     rows = float(told[':tensorflow:serving:batch_size_sum{model_name="half_plus_two"}'])
     batches = float(told[':tensorflow:serving:batch_size_count{model_name="half_plus_two"}'])
-    assert rows == 40 and batches < 40
+    assert rows == 41 and batches < 40
 
 
 def test_garbage_over_grpc_is_answered_and_costs_nothing(served: Served) -> None:
