@@ -15,11 +15,25 @@ class Connection(HttpToolsProtocol):
     waiting_since: float | None = None
     """As time.monotonic tells; None while a whole request is being answered, or between two of them."""
     _header_bytes = 0
+    _unfinished_bytes = 0
+    """Received since the parser last told of something: it keeps the beginning of a header, however long that gets."""
 
     def connection_made(self, transport: Any) -> None:
         """A connection that never sends anything waits, too."""
         self.waiting_since = time.monotonic()
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        self._unfinished_bytes += len(data)
+        super().data_received(data)
+        if self._unfinished_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("A header is too long.")
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._unfinished_bytes = 0
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """The first bytes of a request are there."""
@@ -41,6 +55,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of a request is there."""
         self.waiting_since = None
+        self._unfinished_bytes = 0
         super().on_message_complete()
 
     def cut_if_waiting(self, seconds: float, now: float) -> bool:
@@ -51,6 +66,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _count(self, more: int) -> None:
+        self._unfinished_bytes = 0
         self._header_bytes += more
         if self._header_bytes > MAX_HEADER_BYTES:
             raise httptools.HttpParserError("headers are too long")

@@ -352,6 +352,12 @@ def test_garbage_and_endless_headers_are_refused(rest: Rest) -> None:
     assert _said(rest.port, b"\x00\xff garbage\r\n\r\n").startswith(b"HTTP/1.1 400")
     endless = b"GET /live HTTP/1.1\r\n" + b"".join(b"x-%d: %s\r\n" % (n, b"y" * 100) for n in range(1000))
     assert _said(rest.port, endless).startswith(b"HTTP/1.1 400")
+    chunked = f"POST {MODEL}:predict HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n".encode()
+    for beginning in (b"GET /live HTTP/1.1\r\n", chunked):  # a header and a trailer that never end
+        with socket.create_connection(("127.0.0.1", rest.port), timeout=10) as client, pytest.raises(ConnectionError):
+            client.sendall(beginning + b"x: ")
+            for _ in range(100):
+                client.sendall(b"y" * (1 << 20))
 
 
 def test_random_bodies_never_fail_unexpectedly(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
