@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ from serving.interface import Models
 from serving.rest.application import Application, Limits, Page
 from serving.rest.connections import Connection
 from serving.tls import Tls
+
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # whoever sends garbage must not fill the log
 
 _KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
