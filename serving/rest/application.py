@@ -16,7 +16,7 @@ from serving.calls import Call, Listener
 from serving.errors import Code, ServingError
 from serving.interface import Models
 from serving.rest import answers, json_text
-from serving.rest.bodies import GoneError, RefusedError, read_body
+from serving.rest.bodies import GoneError, RefusedError, read_body, unpacked
 from serving.rest.examples_json import classes_answer, examples_of, values_answer
 from serving.rest.models_json import metadata_answer, status_answer
 from serving.rest.predict_json import answer_of, inputs_of
@@ -166,8 +166,9 @@ class Application:
         call.who = self._admitted("predict", request)
         if route.verb in ("status", "metadata"):
             return 200, await self._in_thread(self._told, route, call)
-        body, call.request_bytes = await read_body(request.receive, request.headers, self._limits.max_body_bytes)
-        if len(body) <= _SMALL_BYTES:
+        body, is_packed = await read_body(request.receive, request.headers, self._limits.max_body_bytes)
+        call.request_bytes = len(body)
+        if not is_packed and len(body) <= _SMALL_BYTES:
             parsed = json_text.parse(body)
             signature = _signature(parsed)
             with self._models.acquire(route.model, route.version, route.label) as servable:
@@ -175,7 +176,11 @@ class Application:
                     call.version = servable.version
                     return 200, _computed(servable, route, parsed, signature)
             return 200, await self._in_thread(self._asked, route, call, parsed)
-        return 200, await self._in_thread(lambda: self._asked(route, call, json_text.parse(body)))
+        return 200, await self._in_thread(self._read_and_asked, route, call, body, is_packed)
+
+    def _read_and_asked(self, route: Route, call: Call, body: bytes, is_packed: bool) -> bytes:
+        content = unpacked(body, self._limits.max_body_bytes) if is_packed else body
+        return self._asked(route, call, json_text.parse(content))
 
     def _asked(self, route: Route, call: Call, parsed: Mapping[str, Any]) -> bytes:
         with self._models.acquire(route.model, route.version, route.label) as servable:

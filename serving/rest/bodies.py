@@ -23,12 +23,11 @@ class GoneError(Exception):
     """The client hung up, or was cut off because it sent too slowly."""
 
 
-async def read_body(receive: Any, headers: Mapping[bytes, bytes], limit: int) -> tuple[bytes, int]:
-    """The body, unpacked, and how many bytes were sent.
+async def read_body(receive: Any, headers: Mapping[bytes, bytes], limit: int) -> tuple[bytes, bool]:
+    """The body as it was sent, and whether it is packed.
 
     Raises:
-        RefusedError: it is larger than `limit` bytes, packed or not, or packed in an unknown way.
-        ServingError: INVALID_ARGUMENT, it is packed and broken.
+        RefusedError: it is larger than `limit` bytes, or packed in an unknown way.
         GoneError: nobody waits for the answer.
     """
     length = headers.get(b"content-length")
@@ -48,17 +47,23 @@ async def read_body(receive: Any, headers: Mapping[bytes, bytes], limit: int) ->
         raise GoneError
     packed = headers.get(b"content-encoding")
     if packed is None or packed == b"identity":
-        return body, len(body)
+        return body, False
     if packed.lower() not in (b"gzip", b"x-gzip"):
         raise RefusedError(
             _UNSUPPORTED,
             Code.INVALID_ARGUMENT,
             f"Content-Encoding must be gzip. Received: {packed[:64].decode('latin-1')}",
         )
-    return _unpacked(body, limit), len(body)
+    return body, True
 
 
-def _unpacked(body: bytes, limit: int) -> bytes:
+def unpacked(body: bytes, limit: int) -> bytes:
+    """The content of a body that is packed by gzip; takes its time.
+
+    Raises:
+        RefusedError: it is larger than `limit` bytes.
+        ServingError: INVALID_ARGUMENT, it is broken.
+    """
     try:
         unpacker = zlib.decompressobj(_GZIP)
         content = unpacker.decompress(body, limit + 1)

@@ -1,4 +1,4 @@
-"""Which path asks what: those of TF Serving's model_servers/http_rest_api_handler.cc, in any case."""
+"""Which path asks what: those of TF Serving's model_servers/http_rest_api_handler.cc, in any case but for the verb."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Verb = Literal["predict", "classify", "regress", "status", "metadata"]
 
 _PREFIX: Final = "/v1/"
 _ASK: Final = re.compile(
-    r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:(predict|classify|regress)", re.IGNORECASE | re.ASCII
+    r"(?i:/v1/models/)([^/:]+)(?:(?i:/versions/)(\d+)|(?i:/labels/)([^/:]+))?:(predict|classify|regress)", re.ASCII
 )
 _TELL: Final = re.compile(
     r"/v1/models(?:/([^/:]+))?(?:/versions/(\d+)|/labels/([^/:]+))?(/metadata)?", re.IGNORECASE | re.ASCII
@@ -44,7 +44,7 @@ def route_of(method: str, path: str) -> Route:
     if not path.lower().startswith(_PREFIX):
         raise NotFoundError(path)
     if method == "POST" and (asked := _ASK.fullmatch(path)):
-        verb: Verb = asked[4].lower()  # type: ignore[assignment]
+        verb: Verb = asked[4]  # type: ignore[assignment]
         return Route(verb, asked[1], _version(asked[2]), asked[3])
     if method == "GET" and (told := _TELL.fullmatch(path)):
         if not told[1]:

@@ -113,7 +113,7 @@ def test_versions_and_labels(rest: Rest, path: str, version: int) -> None:
 
 
 def test_paths_are_in_any_case(rest: Rest) -> None:
-    assert ask(rest.port, "POST", "/V1/Models/half_plus_two:Predict", '{"instances":[1]}').status == 200
+    assert ask(rest.port, "POST", "/V1/Models/half_plus_two/Versions/123:predict", '{"instances":[1]}').status == 200
 
 
 def test_classify_and_regress(rest: Rest) -> None:
