@@ -118,12 +118,12 @@ def command(dir_or_config: Path | None, **flags: Any) -> None:
     server = ModelServer(options)
     _import_tensorflow()
     stopped = _stop_on_signals()
+    rest = "" if server.rest_api_port is None else f", REST on {options.host}:{server.rest_api_port}"
+    _log.info("gRPC on %s:%d%s; loading models", options.host, server.port, rest)
     try:
         server.start()
     except ServingError as error:
         raise ConfigError(error.message) from error
-    rest = "" if server.rest_api_port is None else f", REST on {options.host}:{server.rest_api_port}"
-    _log.info("gRPC on %s:%d%s; loading models", options.host, server.port, rest)
     threading.Thread(target=_tell_readiness, args=(server,), daemon=True).start()
     stopped.wait()
     _log.info("Ending: not ready any more, answering what is in flight")
