@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -30,8 +29,6 @@ _HEALTH_SECONDS: Final = 0.2
 _LAME_DUCK_SECONDS: Final = 0.5
 """How long calls are still taken after the server said that it is not ready any more."""
 
-_SWITCH_SECONDS: Final = 0.001
-"""Python's threads take turns after so long; loading a model must not hold up calls for longer."""
 
 _BATCHING_THREADS: Final = 64
 
@@ -91,7 +88,6 @@ class ModelServer:
         Raises:
             ServingError: the configuration of models cannot be.
         """
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._rpc.start()
         if self._rest:
             self._rest.start()

@@ -26,7 +26,7 @@ _MAX_CALLABLES: Final = 64
 
 _QUICK_SECONDS: Final = 200e-6
 _QUICK_RUNS: Final = 8
-_SHARE: Final = 0.1
+_GROWTH: Final = 1.25
 _CALLERS_THREAD: Final = -1
 _POOL: Final = 0
 """TensorFlow's own threads: a run in them, but not one in the caller's thread, ends when it takes too long."""
@@ -81,8 +81,12 @@ class Signature:
         return self.is_bounded and self._runs >= _QUICK_RUNS and self._seconds < _QUICK_SECONDS
 
     def took(self, seconds: float) -> None:
-        """Takes note of a run. (Threads may overwrite each other's; an average does not mind.)"""
-        self._seconds += (seconds - self._seconds) * (_SHARE if self._runs else 1.0)
+        """Takes note of a run.
+
+        Some of them wait for Python's other threads, which says nothing of the model: so the quickest counts, less and
+        less the longer ago it was. (Threads may overwrite each other's notes; that does no harm.)
+        """
+        self._seconds = min(seconds, self._seconds * _GROWTH) if self._runs else seconds
         self._runs += 1
 
 
