@@ -148,7 +148,7 @@ def _rpc_options(options: ServerOptions) -> RpcOptions:
     return RpcOptions(
         host=options.host,
         port=options.port,
-        threads=options.grpc_max_threads or _threads(options),
+        threads=options.grpc_max_threads or (0 if options.batching is None else _BATCHING_THREADS),
         queue=options.max_queued_requests,
         max_message_bytes=options.max_body_bytes,
         tensor_content=options.tensor_content,

@@ -22,6 +22,7 @@ from serving.turns import TurnTaking
 
 _PREDICTION: Final = "tensorflow.serving.PredictionService"
 _MANAGEMENT: Final = "tensorflow.serving.ModelService"
+_THREADS: Final = 32
 _TENSOR_BYTES: Final = 4
 """What a tensor may take in memory, in times a message's: a number of one byte on the wire may be eight wide."""
 
@@ -33,7 +34,7 @@ class RpcOptions:
     Args:
         host: the address to listen on.
         port: the port; 0 for one that is free.
-        threads: calls that are answered at once; 0 for four for every core, but no less than eight.
+        threads: calls that are answered at once; 0 for four for every core, but no less than 32.
         queue: calls that may wait for a thread, beyond which they fail with RESOURCE_EXHAUSTED.
         max_message_bytes: what a request may weigh.
         tensor_content: whether Predict answers numbers as `tensor_content`.
@@ -69,7 +70,7 @@ class RpcServer:
         gate: Gate,
         listeners: Sequence[Listener] = (),
     ) -> None:
-        threads = options.threads or max(8, 4 * (os.cpu_count() or 1))
+        threads = options.threads or max(_THREADS, 4 * (os.cpu_count() or 1))
         self._server = grpc.server(
             TurnTaking(threads, "grpc"),
             maximum_concurrent_rpcs=threads + options.queue,

@@ -6,35 +6,37 @@ import pytest
 from serving.turns import TurnTaking, step_aside
 
 
-def test_two_work_at_once_and_more_where_some_step_aside() -> None:
+def test_two_work_at_once_and_others_once_they_step_aside() -> None:
     pool = TurnTaking(4, "test")
-    release, running, most, lock = threading.Event(), [0], [0], threading.Lock()
+    release, began = threading.Event(), list[float]()
 
     def work(long: bool) -> None:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
+        began.append(time.monotonic())
         if long:
             step_aside()
         assert release.wait(20)
-        with lock:
-            running[0] -= 1
 
-    for long, expected in ((False, 2), (True, 4)):
-        release.clear()
-        most[0] = 0
-        futures = [pool.submit(work, long) for _ in range(6)]
-        end = time.monotonic() + 10
-        while running[0] < expected and time.monotonic() < end:
-            time.sleep(0.005)
-        time.sleep(0.1)
-        assert most[0] == expected
-        release.set()
-        for future in futures:
-            future.result(10)
+    futures = [pool.submit(work, True) for _ in range(6)]
+    _until(lambda: len(began) == 4)
+    time.sleep(0.15)
+    assert len(began) == 4  # there are no more threads
+    release.set()
+    for future in futures:
+        future.result(10)
     pool.shutdown()
     with pytest.raises(RuntimeError):
         pool.submit(work, False)
+
+
+def test_who_does_not_come_to_an_end_loses_the_turn() -> None:
+    pool = TurnTaking(4, "test")
+    release = threading.Event()
+    stuck = [pool.submit(release.wait, 20) for _ in range(3)]
+    assert pool.submit(pow, 2, 3).result(10) == 8
+    release.set()
+    assert [future.result(10) for future in stuck] == [True] * 3
+    assert [future.result(10) for future in [pool.submit(pow, 2, n) for n in range(9)]] == [2**n for n in range(9)]
+    pool.shutdown()
 
 
 def test_results_and_errors_come_back_and_what_waits_at_the_end_is_done() -> None:
@@ -45,3 +47,10 @@ def test_results_and_errors_come_back_and_what_waits_at_the_end_is_done() -> Non
     assert [future.result() for future in results] == [2**number for number in range(500)]
     assert isinstance(failed.exception(), ValueError)
     step_aside()  # outside of a pool: nothing
+
+
+def _until(condition: object) -> None:
+    end = time.monotonic() + 10
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.002)

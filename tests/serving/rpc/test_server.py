@@ -384,3 +384,21 @@ def test_calls_in_flight_end_and_new_ones_do_not_begin(models: LoadedModels, mon
     assert answer.result().outputs["y"].float_val[0] == 2.5
     stopping.join(5)
     assert not stopping.is_alive()
+
+
+def test_calls_that_are_never_sent_whole_keep_nobody_else_waiting(server: RpcServer, client: Client) -> None:
+    """Streams of reflection that ask nothing hold a thread each, as does a call whose message does not come."""
+    over = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait(30)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        info = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        streams = [info(nothing()) for _ in range(8)]
+        answer = client.prediction.Predict(_predict(x=np.array([1], np.float32)), timeout=10)
+        assert answer.outputs["y"].float_val[0] == 2.5
+        over.set()
+        for stream in streams:
+            stream.cancel()
