@@ -1,9 +1,9 @@
 """Threads that take turns at Python's interpreter, and step aside when they wait.
 
-Python runs one thread at a time, so more busy ones than a few only get in each other's way: on half_plus_two, two of them
-answer half as many calls again as eight do. But a model that takes its time needs a thread of its own. So only some
-threads take calls; one that begins something long says `step_aside`, and another one takes its place. So it does, too,
-when a call is not done after a moment: its client may not even have sent all of it.
+Python runs one thread at a time, so more busy ones than a few only get in each other's way: on half_plus_two, two
+threads answer half as many calls again as eight do. But a model that takes its time needs a thread of its own. So only
+some threads take calls; one that begins something long says `step_aside`, and another one takes its place. So it does,
+too, when a call is not done after a moment: its client may not even have sent all of it.
 """
 
 import threading
