@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
 from models.family import Family, Hyperparameters
+from models.given_weights import Freeze
 from schemas.config import Task
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class BertHyperparameters(Hyperparameters):
     pooling: Literal["mean", "first", "max"] = "mean"
     """How the vectors of the pieces become one: their mean, the one of `[CLS]`, or their maximum."""
 
-    freeze: Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)] = "none"
+    freeze: Freeze = "none"
     """What of given weights stays as it is: nothing, all of the encoder, or all but its last so many layers."""
 
     lora: LoraHyperparameters | None = None

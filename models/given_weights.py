@@ -1,10 +1,19 @@
-"""What every kind of given weights has in common: names of presets, and what is said where something cannot be read."""
+"""What every kind of given weights has in common: where they are, what is said where they cannot be read, freezing."""
 
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    import keras
+
+Freeze = Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)]
+"""What of given weights stays as it is: nothing, all, or all but the last so many layers or blocks."""
 
 PRESET: Final = re.compile(r"[a-z0-9_]+|(kaggle|hf|modelscope|gs)://.+")
 """Names of KerasHub's presets."""
@@ -32,3 +41,46 @@ def read(load: Callable[[], Any], weights: str) -> Any:
             f"`model.weights`: cannot read {weights}: {type(error).__name__}: {first.rstrip('.')}."
             + (advice if PRESET.fullmatch(weights) else "")
         ) from error
+
+
+def newest_version(folder: Path) -> Path:
+    """The highest number among a folder's folders, as a model server takes it; the folder itself if there is none."""
+    versions = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
+    return max(versions, key=lambda path: int(path.name), default=folder)
+
+
+def count_arrays(path: Path) -> int:
+    """How many arrays a file of Keras' weights (HDF5) holds: Keras passes over what it has too much of."""
+    import h5py
+
+    arrays: list[str] = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: arrays.append(name) if isinstance(item, h5py.Dataset) else None)
+    return len(arrays)
+
+
+def freeze_layers(
+    backbone: "keras.Model", what: Freeze, groups: "Sequence[Sequence[keras.Layer]]", things: str
+) -> None:
+    """Leaves as they are: nothing, all layers, or all but those of the last so many groups.
+
+    Args:
+        backbone: whose layers they are.
+        what: `none`, `all`, or how many groups learn.
+        groups: layers from the input on.
+        things: what a group is called, for messages.
+
+    Raises:
+        ConfigError: there are fewer groups.
+    """
+    if what == "none":
+        return
+    keep = 0 if what == "all" else what
+    if keep > len(groups):
+        raise ConfigError(
+            f"`model.freeze` must leave at most as many {things} to be trained as there are ({len(groups)})."
+            f" Received: freeze={what}"
+        )
+    learning = {id(layer) for group in groups[len(groups) - keep :] for layer in group}
+    for layer in backbone.layers:
+        layer.trainable = id(layer) in learning

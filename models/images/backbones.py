@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import h5py
 import keras
 import numpy as np
 
-from models.given_weights import PRESET, read
+from models.given_weights import PRESET, Freeze, count_arrays, freeze_layers, newest_version, read
 from models.layers.fused_batch_norm import FusedBatchNormalization
 from models.training.phases import BACKBONE
 from schemas.errors import ConfigError
@@ -103,25 +102,12 @@ def _of_model(model: keras.Model, weights: str) -> Given:
 
 def _check_count(path: Path, backbone: keras.Model, weights: str) -> None:
     """Keras passes over what a file has too much or too little of."""
-
-    def count() -> int:
-        arrays: list[str] = []
-        with h5py.File(path) as file:
-            file.visititems(lambda name, item: arrays.append(name) if isinstance(item, h5py.Dataset) else None)
-        return len(arrays)
-
-    found = read(count, weights)
+    found = read(lambda: count_arrays(path), weights)
     if found != len(backbone.weights):
         raise ConfigError(
             f"`model.weights`: a file of weights must hold the {len(backbone.weights)} arrays of the backbone that"
             f" `model` describes. Received: {weights}, which holds {found}"
         )
-
-
-def newest_version(folder: Path) -> Path:
-    """The highest number among a folder's folders, as a model server takes it; the folder itself if there is none."""
-    versions = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
-    return max(versions, key=lambda path: int(path.name), default=folder)
 
 
 def _from_preset(preset: str, weights: str) -> Given:
@@ -234,7 +220,7 @@ def blocks(backbone: keras.Model) -> list[list[keras.Layer]]:
     return [layers for _, layers in found if any(layer.weights for layer in layers)]
 
 
-def freeze(backbone: keras.Model, what: "Literal['none', 'all'] | int") -> None:
+def freeze(backbone: keras.Model, what: Freeze) -> None:
     """Leaves as they are: nothing, all layers, or all but those of the last so many blocks.
 
     Frozen batch normalization uses its moving averages, which stay as they are.
@@ -242,15 +228,4 @@ def freeze(backbone: keras.Model, what: "Literal['none', 'all'] | int") -> None:
     Raises:
         ConfigError: there are fewer blocks.
     """
-    if what == "none":
-        return
-    groups = blocks(backbone)
-    keep = 0 if what == "all" else what
-    if keep > len(groups):
-        raise ConfigError(
-            f"`model.freeze` must leave at most as many blocks to be trained as there are ({len(groups)})."
-            f" Received: freeze={what}"
-        )
-    learning = {id(layer) for group in groups[len(groups) - keep :] for layer in group}
-    for layer in backbone.layers:
-        layer.trainable = id(layer) in learning
+    freeze_layers(backbone, what, blocks(backbone), "blocks")

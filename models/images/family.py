@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
 from models.family import Family, Hyperparameters
+from models.given_weights import Freeze
 from schemas.config import Task
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class BackboneHyperparameters(PictureHyperparameters):
     """Where the backbone starts: `none`, at random; `imagenet`; a preset of KerasHub; or a path, relative to the
     pipeline file: a model that a pipeline trained or pushed, a `.keras` or `.weights.h5` file, a preset's folder."""
 
-    freeze: Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)] = "none"
+    freeze: Freeze = "none"
     """What of given weights stays as it is: nothing, all of the backbone, or all but its last so many blocks."""
 
     pooling: Literal["auto", "mean", "parts"] = "auto"

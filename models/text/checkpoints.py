@@ -4,15 +4,16 @@ Two kinds of folder are read: Hugging Face's (`config.json`, `vocab.txt` or `tok
 KerasHub's presets; and presets by name, which KerasHub fetches.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import keras
 
-from models.given_weights import PRESET, read
+from models.given_weights import PRESET, Freeze, count_arrays, freeze_layers, read
+from models.text.architectures import ARCHITECTURES
+from models.text.hugging_face import Tensors, json_object
 from models.text.wordpieces import SPECIAL
 from models.training.phases import BACKBONE
 from schemas.errors import ConfigError
@@ -23,6 +24,9 @@ TOKEN_IDS, SEGMENT_IDS, PADDING_MASK = "token_ids", "segment_ids", "padding_mask
 _LAYER: Final = "transformer_layer_"
 """KerasHub's names of encoder layers begin so."""
 
+_PRESET_WEIGHTS: Final = "model.weights.h5"
+"""Values in the folder of a KerasHub preset."""
+
 _ACTIVATIONS: Final[Mapping[str, str | None]] = {
     "gelu": "gelu",  # by the error function
     "gelu_new": None,  # by the hyperbolic tangent, which is KerasHub's
@@ -30,9 +34,6 @@ _ACTIVATIONS: Final[Mapping[str, str | None]] = {
     "relu": "relu",
 }
 """Hugging Face's names to Keras'; None for what KerasHub has anyway."""
-
-_MODEL_TYPES: Final = ("bert", "distilbert")
-"""Hugging Face's architectures with WordPiece vocabularies that KerasHub converts."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Checkpoint:
         vocabulary: its pieces in the order of their ids.
         lower_case: whether texts are lower-cased for it.
         activation: Keras' name of the activation of its inner layers; None for KerasHub's own.
+        tensors: its values, where they come from a folder of Hugging Face's; else KerasHub reads them.
     """
 
     weights: str
@@ -52,6 +54,7 @@ class Checkpoint:
     vocabulary: tuple[str, ...]
     lower_case: bool
     activation: str | None = None
+    tensors: Tensors | None = None
 
     def backbone(self, sequence_length: int) -> keras.Model:
         """The encoder, named `backbone`: from `token_ids`, `padding_mask` and, where it has them, `segment_ids` to
@@ -60,16 +63,35 @@ class Checkpoint:
         Raises:
             ConfigError: it cannot be read, or knows fewer positions than `sequence_length`.
         """
-        import keras_hub
-
-        loaded = read(lambda: keras_hub.models.Backbone.from_preset(self.source), self.weights)
+        loaded = self._loaded()
         longest = getattr(loaded, "max_sequence_length", None)
         if longest is not None and sequence_length > longest:
             raise ConfigError(
                 f"`model.sequence_length` must be at most {longest}, the positions that {self.weights} knows. Received:"
                 f" sequence_length={sequence_length}"
             )
-        return encoder(loaded, self.activation)
+        found = encoder(loaded, self.activation)
+        if self.tensors:
+            self.tensors.assign(found)
+        return found
+
+    def _loaded(self) -> keras.Model:
+        """KerasHub's; with values where it reads them."""
+        import keras_hub
+
+        ours = self.tensors is not None
+        loaded = read(lambda: keras_hub.models.Backbone.from_preset(self.source, load_weights=not ours), self.weights)
+        file = Path(self.source) / _PRESET_WEIGHTS
+        if (
+            not ours
+            and file.is_file()
+            and (count := read(lambda: count_arrays(file), self.weights)) != len(loaded.weights)
+        ):
+            raise ConfigError(
+                f"`model.weights`: {_PRESET_WEIGHTS} must hold the {len(loaded.weights)} arrays of the encoder that"
+                f" config.json describes. Received: {self.weights}, which holds {count}"
+            )
+        return loaded
 
 
 def encoder(loaded: keras.Model, activation: str | None = None) -> keras.Model:
@@ -95,24 +117,14 @@ def encoder(loaded: keras.Model, activation: str | None = None) -> keras.Model:
     return named
 
 
-def freeze(backbone: keras.Model, what: Literal["none", "all"] | int) -> None:
+def freeze(backbone: keras.Model, what: Freeze) -> None:
     """Leaves as they are: nothing, all layers, or embeddings and all but the last so many encoder layers.
 
     Raises:
         ConfigError: there are fewer layers.
     """
-    if what == "none":
-        return
-    layers = [layer for layer in backbone.layers if layer.name.startswith(_LAYER)]
-    keep = 0 if what == "all" else what
-    if not 0 <= keep <= len(layers):
-        raise ConfigError(
-            f"`model.freeze` must leave at most as many layers to be trained as there are ({len(layers)})."
-            f" Received: freeze={what}"
-        )
-    learning = {layer.name for layer in layers[len(layers) - keep :]}
-    for layer in backbone.layers:
-        layer.trainable = layer.name in learning
+    blocks = [[layer] for layer in backbone.layers if layer.name.startswith(_LAYER)]
+    freeze_layers(backbone, what, blocks, "layers")
 
 
 def open_checkpoint(weights: str, base: Path) -> Checkpoint:
@@ -138,41 +150,52 @@ def open_checkpoint(weights: str, base: Path) -> Checkpoint:
             "`model.weights`: a folder must be Hugging Face's (with config.json, vocab.txt or tokenizer.json, and"
             f" model.safetensors) or a preset of KerasHub (with config.json). Received: {weights}"
         )
-    config = _json(folder / "config.json", weights)
+    config = json_object(folder / "config.json", weights)
     return _hugging_face(folder, config, weights) if "model_type" in config else _preset(str(folder), weights)
 
 
 def _hugging_face(folder: Path, config: Mapping[str, Any], weights: str) -> Checkpoint:
-    if config["model_type"] not in _MODEL_TYPES:
+    if config["model_type"] not in ARCHITECTURES:
         raise ConfigError(
-            f"`model.weights`: a Hugging Face folder must hold a model of type {' or '.join(_MODEL_TYPES)}. Received:"
+            f"`model.weights`: a Hugging Face folder must hold a model of type {' or '.join(ARCHITECTURES)}. Received:"
             f" {weights}, of type {config['model_type']}"
         )
     name = config.get("hidden_act", config.get("activation", "gelu"))
     if name not in _ACTIVATIONS:
         raise ConfigError(f"`model.weights`: the activation must be one of {', '.join(_ACTIVATIONS)}. Received: {name}")
+    tensors = Tensors(folder, config, weights)
     vocabulary, lower_case = _tokenizer(folder, weights)
     if len(vocabulary) > config["vocab_size"]:
         raise ConfigError(
             f"`model.weights`: the vocabulary has {len(vocabulary)} pieces, the network {config['vocab_size']} only."
             f" Received: {weights}"
         )
-    return Checkpoint(weights, str(folder), _checked(vocabulary, weights), lower_case, _ACTIVATIONS[name])
+    return Checkpoint(weights, str(folder), _checked(vocabulary, weights), lower_case, _ACTIVATIONS[name], tensors)
 
 
 def _tokenizer(folder: Path, weights: str) -> tuple[Sequence[str], bool]:
     """Vocabulary, and whether it is of lower-cased texts."""
-    whole = _json(folder / "tokenizer.json", weights) if (folder / "tokenizer.json").is_file() else {}
+    whole = json_object(folder / "tokenizer.json", weights) if (folder / "tokenizer.json").is_file() else {}
     settings = folder / "tokenizer_config.json"
     lower_case = (whole.get("normalizer") or {}).get("lowercase", True)
     if settings.is_file():
-        lower_case = _json(settings, weights).get("do_lower_case", lower_case)
+        lower_case = json_object(settings, weights).get("do_lower_case", lower_case)
     if (folder / "vocab.txt").is_file():
-        return (folder / "vocab.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"), bool(lower_case)
+        return _lines(folder / "vocab.txt"), bool(lower_case)
     pieces = (whole.get("model") or {}).get("vocab")
-    if not isinstance(pieces, dict):
-        raise ConfigError(f"`model.weights`: the folder must hold vocab.txt or a WordPiece tokenizer.json: {weights}")
-    return sorted(pieces, key=lambda piece: int(pieces[piece])), bool(lower_case)
+    if not isinstance(pieces, dict) or set(pieces.values()) != set(range(len(pieces))):
+        raise ConfigError(
+            "`model.weights`: the folder must hold vocab.txt, or a WordPiece tokenizer.json whose pieces are numbered"
+            f" from 0 on. Received: {weights}"
+        )
+    return sorted(pieces, key=pieces.__getitem__), bool(lower_case)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"`model.weights`: {path} must be a text file in UTF-8, a piece a line: {error}") from error
 
 
 def _preset(source: str, weights: str) -> Checkpoint:
@@ -194,14 +217,9 @@ def _checked(vocabulary: Sequence[str], weights: str) -> tuple[str, ...]:
             f"`model.weights`: a vocabulary must begin with {SPECIAL[0]} and have {', '.join(SPECIAL[1:])}. Received:"
             f" {weights}, which begins with {vocabulary[0]!r} and lacks {', '.join(lacking) or 'none'}"
         )
+    if len(set(vocabulary)) < len(vocabulary):
+        twice = next(piece for place, piece in enumerate(vocabulary) if piece in vocabulary[:place])
+        raise ConfigError(
+            f"`model.weights`: the pieces of a vocabulary must differ. Received: {weights}, which has {twice!r} twice"
+        )
     return tuple(vocabulary)
-
-
-def _json(path: Path, weights: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"`model.weights`: {path} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"`model.weights`: {path} must hold a JSON object. Received: {weights}")
-    return found
