@@ -24,7 +24,7 @@ from components.transform import Transform
 from models.family import Family
 from models.registry import family_class
 from pipeline.consistency import add_contradictions, examples_columns
-from pipeline.pipeline import Pipeline
+from pipeline.pipeline import Pipeline, strange_steps
 from schemas.config import InfraValidationConfig, Modality, PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
 from schemas.pipeline_file import load, mistakes_of
@@ -61,7 +61,12 @@ def assemble(config: PipelineConfig, base: Path) -> Pipeline:
     if config.schedule is not None:
         place = f"{config.source.place(('schedule',))}: " if config.source else ""
         _log.warning("warning: %s`schedule` has no effect by itself: something must run it, such as cron", place)
-    return Pipeline(config.name, _components(config, _training(config, base)), base=base, beam=config.beam)
+    components = _components(config, _training(config, base))
+    mistakes = mistakes_of(config.source)
+    for step, said in strange_steps(config.steps, [component.name for component in components]).items():
+        mistakes.add(("steps", step), said)
+    mistakes.raise_any()
+    return Pipeline(config.name, components, base=base, beam=config.beam, steps=config.steps)
 
 
 def _training(config: PipelineConfig, base: Path) -> TrainingConfig:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import TrainworksError
+from pipeline.cancellation import TimedOut
+from schemas.errors import TrainingError, TrainworksError
 
 _WHILE_RUNNING: Final = re.compile(r" \[while running '[^\n]*'\]")
 _TRACEBACK_GOES_ON: Final = re.compile(
@@ -51,6 +52,12 @@ def explain(error: BaseException, *, node: str, inputs: Mapping[str, Path], work
         workspace: folder that the step was writing to.
         log: file that has the traceback.
     """
+    if isinstance(error, TimedOut):
+        return Failure(
+            f"{node} failed: it {error} (`timeout_seconds` of `steps.{node}` or `steps.default`). Nothing"
+            " half-written was left; the next run carries on from this step.",
+            1,
+        )
     own = _own_error(error)
     if own:
         return Failure(f"{node} failed: {own.message}", own.exit_code)
@@ -72,6 +79,12 @@ def explain(error: BaseException, *, node: str, inputs: Mapping[str, Path], work
         "  Finished steps stay; once the cause is mended, the next run carries on from this step.",
     ]
     return Failure("\n".join(lines), 1)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again makes sense: not after a mistake of a person's, nor a training that diverged."""
+    own = _own_error(error)
+    return own is None or (own.exit_code == 1 and not any(isinstance(link, TrainingError) for link in _chain(error)))
 
 
 def out_of_space(error: BaseException) -> str | None:

@@ -9,14 +9,16 @@ Fifteen lines of Python make one and run it:
     print(result.status, result.metrics["accuracy"], result.pushed_version)
 """
 
+import difflib
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.component import Component
-from schemas.config import BeamConfig
+from schemas.config import BeamConfig, StepConfig, step_config
+from schemas.config.steps import DEFAULT
 from schemas.errors import ConfigError
 from schemas.names import is_name
 
@@ -48,9 +50,11 @@ class Pipeline:
             stands before what it is to protect.
         base: folder that relative paths start from: the pipeline file's; the current folder unless given.
         beam: the Beam runner that prepares data.
+        steps: retries and time limits by a step's name; `default` holds for all that have no own.
 
     Raises:
-        ConfigError: a bad or repeated name, a cycle, or a wire from a component that is not among `components`.
+        ConfigError: a bad or repeated name, a cycle, a wire from a component that is not among `components`, or `steps`
+            of a name that no component has.
     """
 
     def __init__(
@@ -60,11 +64,15 @@ class Pipeline:
         *,
         base: Path | str = ".",
         beam: BeamConfig | None = None,
+        steps: Mapping[str, StepConfig] | None = None,
     ) -> None:
         self.name = name
         self.base = Path(base).resolve()
         self.beam = beam or BeamConfig()
+        self._steps = steps or {}
         _check_names(name, components)
+        for step, said in strange_steps(self._steps, [component.name for component in components]).items():
+            raise ConfigError(f"`steps.{step}` {said}")
         self.components: tuple[Component, ...] = _ordered(name, components)
         """The steps in the order in which they run."""
 
@@ -109,6 +117,10 @@ class Pipeline:
 
         return run_or_raise(self, workspace=workspace, lineage=lineage, start=start, end=end, use_cache=use_cache)
 
+    def attempts(self, component: Component) -> StepConfig:
+        """How often one of the steps is tried, and how long it may take."""
+        return step_config(self._steps, component.name)
+
     def _position(self, name: str, option: str) -> int:
         names = [component.name for component in self.components]
         if name not in names:
@@ -133,6 +145,19 @@ def _check_names(pipeline: str, components: Sequence[Component]) -> None:
                 f" Received twice: {component.name}"
             )
         seen.add(component.name)
+
+
+def strange_steps(steps: Mapping[str, StepConfig], names: Sequence[str]) -> dict[str, str]:
+    """The entries of `steps` that belong to no step, and what is said about each."""
+    strange = {}
+    for name in steps:
+        if name not in (DEFAULT, *names):
+            close = difflib.get_close_matches(name, (*names, DEFAULT), n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            strange[name] = (
+                f"is for no step of this pipeline. Expected: `{DEFAULT}` or one of {', '.join(names)}.{hint}"
+            )
+    return strange
 
 
 def _ordered(pipeline: str, components: Sequence[Component]) -> tuple[Component, ...]:

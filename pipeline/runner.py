@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from components.component import Component, LatestBlessed
-from pipeline.cancellation import Canceled, Cancellation
+from pipeline.attempts import attempted
+from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
 from pipeline.fingerprint import DigestCache
 from pipeline.history import History
@@ -26,6 +27,7 @@ from pipeline.progress import Terminal
 from pipeline.result import REFUSED, FinalStatus, RunFailed, RunResult, StepResult, StepStatus
 from pipeline.step import Published, Run, perform, take, typed
 from pipeline.summary import write_summary
+from pipeline.tables import duration
 from pipeline.workspace import Workspace
 from schemas.errors import TrainworksError
 from schemas.verdict import Verdict
@@ -124,7 +126,7 @@ class _LocalRun:
             started = time.monotonic()
             try:
                 refused = self._take(component, started)
-            except (Exception, SystemExit) as caught:  # a library's way out must not end the run in silence
+            except (Exception, SystemExit, TimedOut) as caught:  # a library's way out must not end the run in silence
                 status, error, exit_code = "failed", caught, self._failed(component, caught, started)
             except Canceled as caught:
                 status, error, exit_code = "canceled", caught, caught.exit_code
@@ -156,12 +158,29 @@ class _LocalRun:
         if component.name in self.reused:
             published = take(self.run, component, self.inputs, self.reused[component.name], "taken as it is (--from)")
         else:
-            published = perform(self.run, component, self.inputs)
+            published = self._perform(component)
         for name, artifact in published.outputs.items():
             self.stored[component.name, name] = artifact
         verdict = Verdict.load(published.outputs[component.gate].uri) if component.gate else None
         self._record(component, published, verdict, started)
         return verdict is not None and verdict.refused
+
+    def _perform(self, component: Component) -> Published:
+        """Runs a step, or finds it unchanged; one that fails is tried again as `steps` of the pipeline file has it."""
+        name, config = component.name, self.run.pipeline.attempts(component)
+
+        def tell(error: BaseException, seconds: float, retry: int) -> None:
+            _log.warning("%s failed, and is tried again", name, exc_info=error)
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            again = f"tries again in {duration(seconds)} ({retry} of {config.retries})"
+            self.run.terminal.warning(f"{name} failed, {again}: {said}")
+
+        return attempted(
+            lambda: perform(self.run, component, self.inputs),
+            config,
+            cancellation=self.run.cancellation,
+            tell=tell,
+        )
 
     def _resolve(self, component: Component) -> dict[str, StoredArtifact]:
         """The artifacts that stand behind a step's promises; a champion that does not exist is left out."""
@@ -191,7 +210,7 @@ class _LocalRun:
                     f"{component.name}: {rule.rule}: expected {rule.expected}, found {rule.found}"
                 )
 
-    def _failed(self, component: Component, error: Exception | SystemExit, started: float) -> int:
+    def _failed(self, component: Component, error: Exception | SystemExit | TimedOut, started: float) -> int:
         """Says what failed, to the terminal and, with the traceback, to the log; returns the exit code."""
         log = self.run.workspace.log(self.run.id)
         _log.error("%s failed", component.name, exc_info=error)

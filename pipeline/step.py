@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.component import Component, LatestBlessed
-from pipeline.cancellation import Canceled, Cancellation
+from pipeline.cancellation import Canceled, Cancellation, Deadline, Interrupted
 from pipeline.context import RunContext
 from pipeline.fingerprint import DigestCache, combined, ingredients
 from pipeline.history import FILE, History, files_in, on_disk, remembered
@@ -83,11 +83,13 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
 
     Raises:
         Canceled: a signal asked for it.
+        TimedOut: it came to the end of its time.
         Exception: whatever the step raised; lineage then has a failed execution, and no output is left.
     """
     parts: dict[str, str] = {}
+    deadline = Deadline.after(run.pipeline.attempts(component).timeout_seconds)
     try:
-        with run.cancellation.interruptible():
+        with run.cancellation.interruptible(deadline):
             parts = _ingredients(run, component, inputs)
             cached = run.lineage.find_cached(run.pipeline.name, component.name, combined(parts))
             gone = _gone(run, component, inputs, cached) if run.use_cache and cached else ""
@@ -98,14 +100,16 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
         run.workspace.discard_scratch(run.pipeline.name, component.name, combined(parts))  # of a run killed just before
         return take(run, component, inputs, cached, f"unchanged since run {cached.run_id}")
     reason = gone or (run.history.why(component.name, parts) if run.use_cache else "--no-cache")
-    return Published(_Execution(run, component, inputs, parts).perform(), False, reason)
+    return Published(_Execution(run, component, inputs, parts, deadline).perform(), False, reason)
 
 
 class _Execution:
     """A step that must run."""
 
-    def __init__(self, run: Run, component: Component, inputs: Stored, parts: Mapping[str, str]) -> None:
-        self._run, self._component, self._inputs = run, component, inputs
+    def __init__(
+        self, run: Run, component: Component, inputs: Stored, parts: Mapping[str, str], deadline: Deadline | None
+    ) -> None:
+        self._run, self._component, self._inputs, self._deadline = run, component, inputs, deadline
         self._parts, self._key = parts, combined(parts)
         self._name, self._node = run.pipeline.name, component.name
 
@@ -114,17 +118,17 @@ class _Execution:
         self._moved: list[Path] = []
         try:
             self._staging = self._run.workspace.staging(self._name, self._id)
-            with self._run.cancellation.interruptible():
+            with self._run.cancellation.interruptible(self._deadline):
                 outputs = self._execute()
                 fingerprints = self._fingerprints()
             final = {name: (self._in_place(name, output), digest) for name, (output, digest) in outputs.items()}
             published = self._run.lineage.publish(self._id, final, fingerprints)
         except BaseException as error:
             self._undo()
-            canceled = self._run.cancellation.requested
-            _record_failure(self._run, self._id, canceled or error)
-            if canceled and not isinstance(error, Canceled):
-                raise canceled from error
+            interrupted = self._run.cancellation.requested
+            _record_failure(self._run, self._id, interrupted or error)
+            if interrupted and not isinstance(error, Interrupted):
+                raise interrupted from error
             raise
         self._run.workspace.discard_scratch(self._name, self._node, self._key)
         shutil.rmtree(self._staging, ignore_errors=True)
@@ -213,7 +217,7 @@ def _start(run: Run, component: Component, inputs: Stored, parts: Mapping[str, s
 
 def _record_failure(run: Run, execution_id: int, error: BaseException) -> None:
     """Tells lineage; where even that fails (on a full disk, say) the next run finds the execution abandoned."""
-    message = str(error) if isinstance(error, TrainworksError | Canceled) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, TrainworksError | Interrupted) else f"{type(error).__name__}: {error}"
     try:
         run.lineage.fail(execution_id, message, canceled=isinstance(error, Canceled))
     except Exception:

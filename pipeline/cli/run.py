@@ -39,6 +39,7 @@ def command(
     no (the table says which rule), 130 after Ctrl-C.
     """
     from pipeline.assembly import pipeline_from_file
+    from pipeline.cancellation import Interrupted
     from pipeline.result import no_run
     from pipeline.runner import run_pipeline
 
@@ -58,8 +59,8 @@ def command(
         raise
     if as_json:
         click.echo(result.json())
-    if result.status == "canceled":
-        # Threads of Beam and TensorFlow may still be at work on what was canceled; nothing waits for them.
+    if isinstance(result.error, Interrupted):
+        # Threads of Beam and TensorFlow may still be at work on what was stopped; nothing waits for them.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(result.exit_code)

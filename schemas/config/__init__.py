@@ -11,6 +11,7 @@ from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, ScheduleConfig, TransformConfig
 from schemas.config.section import Section
+from schemas.config.steps import StepConfig, step_config
 from schemas.config.task import CLASS_TASKS, Modality, Task
 from schemas.config.training import TrainingConfig
 from schemas.config.validation import RuleConfig, ValidationConfig
@@ -34,8 +35,10 @@ __all__ = [
     "RuleConfig",
     "ScheduleConfig",
     "Section",
+    "StepConfig",
     "Task",
     "TrainingConfig",
     "TransformConfig",
     "ValidationConfig",
+    "step_config",
 ]

@@ -9,6 +9,7 @@ from schemas.config.evaluation import EvaluationConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.section import Section
+from schemas.config.steps import StepConfig
 from schemas.config.task import Task
 from schemas.config.validation import ValidationConfig
 from schemas.names import NAME
@@ -77,6 +78,9 @@ class PipelineConfig(Section):
 
     push: PushConfig | None = None
     beam: BeamConfig = BeamConfig()
+    steps: dict[str, StepConfig] = Field(default_factory=dict)
+    """Retries and time limits: of every step, as `default`, and of single ones by their names."""
+
     schedule: ScheduleConfig | None = None
 
     _source: Any = PrivateAttr(default=None)

@@ -231,6 +231,21 @@ def test_a_configuration_made_in_python_is_told_by_keys_alone(tmp_path: Path) ->
         assemble(PipelineConfig.model_validate(values), tmp_path)
 
 
+def test_steps_reach_the_pipeline(file: Path) -> None:
+    pipeline = pipeline_from_file(file, ["steps={default: {retries: 2}, Trainer: {timeout_seconds: 60}}"])
+    trainer = next(component for component in pipeline.components if component.name == "Trainer")
+    assert (pipeline.attempts(trainer).retries, pipeline.attempts(trainer).timeout_seconds) == (2, 60)
+
+
+def test_steps_of_a_name_that_no_step_has_are_told_with_the_line(file: Path) -> None:
+    line = PIPELINE.count("\n") + 2
+    file.write_text(PIPELINE + "steps:\n  Trianer: {retries: 2}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        pipeline_from_file(file)
+    assert str(caught.value).startswith(f"{file}:{line}: `steps.Trianer` is for no step of this pipeline. Expected:")
+    assert str(caught.value).endswith("Did you mean `Trainer`?")
+
+
 def test_a_schedule_is_said_to_have_no_effect_by_itself(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     pipeline_from_file(file)
     assert caplog.messages == []

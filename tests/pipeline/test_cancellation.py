@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import cancellation as cancellation_module
-from pipeline.cancellation import Canceled, Cancellation
+from pipeline.cancellation import Canceled, Cancellation, Deadline, TimedOut
 from pipeline.lineage.store import Lineage
 from pipeline.runner import run_pipeline
 
@@ -89,6 +89,35 @@ def test_outside_interruptible_work_a_signal_waits() -> None:
             acts.append("never")
     assert acts == ["published"]
     assert caught.value.exit_code == 130
+
+
+def test_a_time_limit_whose_exception_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancellation_module, "AGAIN_SECONDS", 0.2)
+    with Cancellation() as cancellation:
+        with pytest.raises(TimedOut, match=r"0\.1 s"), cancellation.interruptible(Deadline.after(0.1)):
+            with suppress(TimedOut):
+                time.sleep(30)
+            time.sleep(30)
+        assert isinstance(cancellation.requested, TimedOut)
+        with cancellation.interruptible():
+            time.sleep(0.5)  # the next block knows nothing of it
+        assert cancellation.requested is None
+
+
+def test_a_limit_has_no_effect_beyond_its_block() -> None:
+    with Cancellation() as cancellation:
+        for _ in range(200):
+            with suppress(TimedOut), cancellation.interruptible(Deadline.after(0.001)):
+                pass
+        with cancellation.interruptible():
+            time.sleep(0.05)
+
+
+def test_a_signal_goes_before_a_time_limit() -> None:
+    with Cancellation() as cancellation, pytest.raises(Canceled), cancellation.interruptible(Deadline.after(0.1)):
+        with suppress(TimedOut):
+            time.sleep(30)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_handlers_are_put_back_and_ignored_signals_stay_ignored() -> None:
