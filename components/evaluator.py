@@ -1,9 +1,10 @@
 """Judges the exported model on raw examples, and blesses it or not."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from components.component import Component, Context, Input, Output
+from components.metrics.absence import Absence
 from components.metrics.rules import check_rules, judge, shown, slicings
 from schemas.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
 from schemas.config import CLASS_TASKS, EvaluationConfig, Task
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from components.transforms.evaluation import EvaluationJob, ModelFolder
 
 __all__ = ["Evaluator", "check_rules"]
+
+_SHOWN: Final = 5
+"""Labels that are named before `...`."""
 
 
 class Evaluator(Component):
@@ -27,7 +31,7 @@ class Evaluator(Component):
     """
 
     gate = "blessing"
-    libraries = ("tensorflow", "tensorflow-text", "numpy")
+    libraries = ("tensorflow", "tensorflow-text", "numpy", "scipy")
 
     examples: Input[Examples]
     model: Input[Model]
@@ -53,12 +57,12 @@ class Evaluator(Component):
         """
         check_rules(self.eval_config, self.task)
         self._check_examples()
-        champion_missing = self._champion_missing()
-        if self.champion is not None and champion_missing:
-            context.logger.warning("The champion is left out: %s", champion_missing)
-        self._evaluate(context, champion_missing)
+        absence = self._absence()
+        if self.champion is not None and absence is not None:
+            context.logger.warning("The champion is left out: %s", absence.reason)
+        self._evaluate(context, absence)
         report = EvaluationReport.load(self.evaluation.uri)
-        self._bless(report, champion_missing)
+        self._bless(report, absence)
         self._log(report, context)
 
     def _check_examples(self) -> None:
@@ -79,13 +83,24 @@ class Evaluator(Component):
         if not ingestion.rows[self.split]:
             raise DataError(f"Split `{self.split}` must hold examples to judge the model on. Received: none")
 
-    def _champion_missing(self) -> str:
-        """Why there is nothing to compare with; empty where there is."""
+    def _absence(self) -> Absence | None:
+        """Why there is nothing to compare with; None where there is."""
         if self.champion is None:
-            return "no model has been blessed yet"
+            return Absence.of_first_run(self.eval_config)
         if not (self.champion.serving / "saved_model.pb").exists():
-            return f"the champion's files are gone from {self.champion.serving}"
-        return self._unknown_columns(self.champion) or self._unusable(self.champion)
+            reason = f"the champion's files are gone from {self.champion.serving}"
+        else:
+            reason = (
+                self._unknown_columns(self.champion)
+                or self._other_labels(self.champion)
+                or self._unusable(self.champion)
+            )
+        return Absence.of_lost_champion(reason, self.eval_config) if reason else None
+
+    def _other_labels(self, champion: Model) -> str:
+        """One that knows none of the candidate's labels would lose without having been asked anything."""
+        known, there = set(champion.classes()), set(self.model.classes())
+        return "the champion knows none of the candidate's labels" if known and known.isdisjoint(there) else ""
 
     def _unknown_columns(self, champion: Model) -> str:
         """A column that is not there reads as empty: the champion would be asked about nothing."""
@@ -100,11 +115,12 @@ class Evaluator(Component):
         reason = unusable(champion.serving, classes, self.task)
         return f"the champion in {champion.serving} cannot be asked: {reason}" if reason else ""
 
-    def _evaluate(self, context: Context, champion_missing: str) -> None:
+    def _evaluate(self, context: Context, absence: Absence | None) -> None:
         from components.metrics.report import ReportSubject
+        from components.metrics.significance import hypotheses
         from components.transforms.evaluation import check_servable, evaluate
 
-        champion = None if champion_missing else self.champion
+        champion = None if absence else self.champion
         check_servable(self.model.serving)
         subject = ReportSubject(
             task=self.task,
@@ -115,7 +131,8 @@ class Evaluator(Component):
             classes=tuple(self.model.classes()),
             confidence=self.eval_config.confidence,
             bootstrap_samples=self.eval_config.bootstrap_samples,
-            notes=(champion_missing,) if self.champion and champion_missing else (),
+            notes=(absence.reason,) if self.champion and absence else self._notes(champion),
+            hypotheses=tuple(hypotheses(self.eval_config.require)) if champion else (),
         )
         path = self.evaluation.uri / "metrics.json"
         evaluate(self.examples.shards(self.split), self._job(champion), subject, path, context.beam)
@@ -159,8 +176,20 @@ class Evaluator(Component):
     def _slicings(self) -> list[tuple[str, ...]]:
         return slicings(self.eval_config)
 
-    def _bless(self, report: EvaluationReport, champion_missing: str) -> None:
-        verdict = judge(report, self.eval_config, champion_missing)
+    def _notes(self, champion: Model | None) -> tuple[str, ...]:
+        """What the comparison with a champion of fewer labels means."""
+        labels = self.model.classes()
+        unknown = [label for label in labels if label not in set(champion.classes())] if champion else []
+        if not unknown:
+            return ()
+        named = ", ".join(f"`{label}`" for label in unknown[:_SHOWN]) + (", ..." if len(unknown) > _SHOWN else "")
+        return (
+            f"the champion does not know {len(unknown)} of the candidate's {len(labels)} labels ({named}): examples of"
+            " them count as wrong for it",
+        )
+
+    def _bless(self, report: EvaluationReport, absence: Absence | None) -> None:
+        verdict = judge(report, self.eval_config, absence, self._notes(None if absence else self.champion))
         verdict.save(self.blessing.uri)
         (self.blessing.uri / ("NOT_BLESSED" if verdict.refused else "BLESSED")).touch()
         self.blessing.properties["blessed"] = int(not verdict.refused)

@@ -204,6 +204,8 @@ class _LocalRun:
         outputs = {name: typed(kind, published.outputs[name]) for name, kind in component.outputs.items()}
         self.steps.append(StepResult(component.name, status, seconds, reason, outputs, verdict))
         self.run.terminal.finished(component.name, shown, seconds, reason)
+        for note in verdict.notes if verdict else ():
+            self.run.terminal.line(f"note: {component.name}: {note}")
         for rule in verdict.rules if verdict else ():
             if rule.verdict == "failed" and rule.severity == "warning":
                 self.run.terminal.warning(

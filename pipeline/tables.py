@@ -92,6 +92,9 @@ def write_verdict(stream: TextIO, gate: str, verdict: Verdict) -> None:
         ],
         title=f"{gate}: {'refused' if verdict.refused else 'passed'}",
     )
+    for note in verdict.notes:
+        stream.write(f"note: {printable(note)}\n")
+    stream.flush()
 
 
 def _word(verdict: str, severity: str) -> str:

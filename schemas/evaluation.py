@@ -55,6 +55,21 @@ class McNemar(_Part):
     p_value: float
 
 
+class SignificanceTest(_Part):
+    """A one-sided paired test that the candidate is better than the champion by more than `margin`.
+
+    `bound` is of the difference, candidate minus champion: with confidence `1 - significance` the difference is on the
+    better side of it.
+    """
+
+    metric: str
+    margin: float
+    significance: float
+    method: str
+    p_value: float
+    bound: float
+
+
 class Comparison(_Part):
     """The champion on the same examples. `differences` are candidate minus champion, with paired intervals."""
 
@@ -62,6 +77,8 @@ class Comparison(_Part):
     differences: dict[str, Metric]
     undefined: dict[str, str] = {}
     mcnemar: McNemar | None = None
+    tests: tuple[SignificanceTest, ...] = ()
+    """What rules with `significance` asked for, where it could be tested."""
 
 
 class Measurement(_Part):

@@ -29,11 +29,15 @@ class RuleVerdict(BaseModel):
 
 
 class Verdict(BaseModel):
-    """All rules of one gate; refused when any rule of severity `error` failed."""
+    """All rules of one gate; refused when any rule of severity `error` failed.
+
+    `notes` are what a person is told beside the rules whenever this verdict counts, be it fresh or from cache.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     rules: tuple[RuleVerdict, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:

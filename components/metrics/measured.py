@@ -40,8 +40,12 @@ class Measured:
     def differences(self, other: "Measured", confidence: float) -> dict[str, Metric]:
         """This minus the other, with paired bootstrap intervals, for the metrics that both define."""
         shared = [name for name in self.rows if name in other.rows]
-        differences = {name: _common(self.rows[name], other.rows[name]) for name in shared}
-        return {name: metric(rows, confidence) for name, rows in differences.items()}
+        return {name: metric(self.difference(other, name), confidence) for name in shared}
+
+    def difference(self, other: "Measured", name: str) -> Rows:
+        """This minus the other in a metric that both define, over as many replicates as both have."""
+        rows = min(len(self.rows[name]), len(other.rows[name]))
+        return self.rows[name][:rows] - other.rows[name][:rows]
 
     def _metric(self, name: str, confidence: float) -> Metric:
         rows = self.rows[name]
@@ -68,9 +72,3 @@ def ratio(numerator: NDArray[np.generic], denominator: NDArray[np.generic], empt
     """Element-wise quotient, `empty` where the denominator is zero."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, empty), where=bottom != 0)
-
-
-def _common(first: Rows, second: Rows) -> Rows:
-    """The difference over as many replicates as both have."""
-    rows = min(len(first), len(second))
-    return first[:rows] - second[:rows]

@@ -9,6 +9,12 @@ REGRESSION = ("mse", "rmse", "mae", "r2")
 
 LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "hamming_loss", "mse", "rmse", "mae"})
 
+PAIRED = frozenset({"accuracy", "subset_accuracy"})
+"""Shares of examples that are right, of which it is counted how many only one of two models got right."""
+
+AREAS = frozenset({"roc_auc", "pr_auc"})
+"""Metrics without bootstrap replicates on slices."""
+
 
 def top_k_name(k: int) -> str:
     return f"top_{k}_accuracy"

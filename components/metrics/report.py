@@ -1,5 +1,6 @@
 """From what was accumulated to the report."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from components.metrics.class_tally import ClassTally
 from components.metrics.classification import ClassificationTally
 from components.metrics.intervals import mcnemar, paired_proportions
 from components.metrics.measured import Measured
+from components.metrics.names import PAIRED
+from components.metrics.significance import Discordant, Hypothesis, of_proportions, of_replicates
 from components.metrics.tally import Tally
 from schemas.config import Task
 from schemas.evaluation import (
@@ -21,6 +24,7 @@ from schemas.evaluation import (
     McNemar,
     Measurement,
     Metric,
+    SignificanceTest,
 )
 
 _UNKNOWN, _NO_PREDICTION = "(unknown label)", "(no prediction)"
@@ -44,6 +48,8 @@ class ReportSubject:
     confidence: float
     bootstrap_samples: int
     notes: tuple[str, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """What is to be shown of differences to the champion."""
 
 
 def build_report(accumulator: Accumulator, subject: ReportSubject, notes: tuple[str, ...] = ()) -> EvaluationReport:
@@ -68,22 +74,24 @@ def build_report(accumulator: Accumulator, subject: ReportSubject, notes: tuple[
         confusion_matrix=_confusion_matrix(tally, subject),
         confusions=_confusions(tally, subject),
         comparison=overall.comparison,
-        slices={key: _measurement(pair, subject) for key, pair in sorted(accumulator.slices.items())},
+        slices={key: _measurement(pair, subject, key) for key, pair in sorted(accumulator.slices.items())},
         notes=subject.notes + notes,
     )
 
 
-def _measurement(pair: PairTally, subject: ReportSubject) -> Measurement:
+def _measurement(pair: PairTally, subject: ReportSubject, slice_name: str | None = None) -> Measurement:
     measured = pair.candidate.measure()
     return Measurement(
         examples=pair.candidate.examples,
         metrics=measured.metrics(subject.confidence),
         undefined=measured.undefined,
-        comparison=_comparison(pair, measured, subject),
+        comparison=_comparison(pair, measured, subject, slice_name),
     )
 
 
-def _comparison(pair: PairTally, candidate: Measured, subject: ReportSubject) -> Comparison | None:
+def _comparison(
+    pair: PairTally, candidate: Measured, subject: ReportSubject, slice_name: str | None
+) -> Comparison | None:
     if pair.champion is None:
         return None
     champion = pair.champion.measure()
@@ -100,7 +108,22 @@ def _comparison(pair: PairTally, candidate: Measured, subject: ReportSubject) ->
         differences=differences,
         undefined={name: f"champion: {reason}" for name, reason in champion.undefined.items()},
         mcnemar=test,
+        tests=tuple(_tests(pair, candidate, champion, [h for h in subject.hypotheses if h.slice == slice_name])),
     )
+
+
+def _tests(
+    pair: PairTally, candidate: Measured, champion: Measured, hypotheses: Iterable[Hypothesis]
+) -> Iterator[SignificanceTest]:
+    """The tests that there are enough examples, or replicates, for."""
+    counts = Discordant(pair.candidate_only, pair.champion_only, pair.candidate.examples)
+    for hypothesis in hypotheses:
+        if hypothesis.metric not in candidate.rows or hypothesis.metric not in champion.rows:
+            continue
+        if hypothesis.metric in PAIRED:
+            yield of_proportions(hypothesis, counts)
+        elif test := of_replicates(hypothesis, candidate.difference(champion, hypothesis.metric)):
+            yield test
 
 
 def _baseline(tally: Tally, subject: ReportSubject) -> Baseline:

@@ -1,10 +1,14 @@
 """Section `evaluation`: how the exported model is judged."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from schemas.config.section import Section
+
+WithoutChampion = Literal["bless", "baseline", "refuse"]
+"""What becomes of a candidate where there is no champion to compare with: the rules against it are skipped; or the
+candidate must beat the baseline instead, the majority class or the mean; or it is refused."""
 
 
 class RequireRule(Section):
@@ -24,6 +28,12 @@ class RequireRule(Section):
     better_by: float | None = Field(default=None, ge=0)
     """With `champion`: how much better the candidate must be."""
 
+    significance: float | None = Field(default=None, gt=0, le=0.5)
+    """With `champion`: the rule must be shown to hold, at this level of a one-sided paired test: `no_worse_by` is
+    non-inferiority, `better_by` superiority, and too few examples refuse. The test is McNemar's for `accuracy` and
+    `subset_accuracy` (Tango's, which is McNemar's with a margin), else the paired bootstrap. Unless given, the
+    difference that was found decides by itself."""
+
     slice: str | None = None
     """Only on this slice, such as `label=ship`; the whole split unless given."""
 
@@ -36,7 +46,15 @@ class RequireRule(Section):
             )
         if self.champion == all(limit is None for limit in relative):
             raise ValueError("`no_worse_by` and `better_by` go with `champion: true`, and it with one of them")
+        if self.significance is not None and not self.champion:
+            raise ValueError("`significance` is of a difference: it goes with `champion: true`")
         return self
+
+    @property
+    def margins(self) -> tuple[float, ...]:
+        """The limits against the champion: how much better the candidate must be, negative for worse."""
+        worse = () if self.no_worse_by is None else (-self.no_worse_by,)
+        return worse if self.better_by is None else (*worse, self.better_by)
 
 
 class EvaluationConfig(Section):
@@ -57,3 +75,11 @@ class EvaluationConfig(Section):
 
     require: tuple[RequireRule, ...] = ()
     """Conditions for a blessing; unless given, the model must beat the majority class (or the mean)."""
+
+    first_run: WithoutChampion = "bless"
+    """What rules against the champion mean while no model has been blessed: they are skipped (`bless`), the candidate
+    must beat the majority class, or the mean, in their place (`baseline`), or it is not blessed (`refuse`)."""
+
+    lost_champion: WithoutChampion = "bless"
+    """The same where there is a champion that cannot be asked: its files are gone or damaged, or it is of other
+    columns, of another task, or of other labels altogether."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from components.component import Context
 from components.evaluator import Evaluator, check_rules
@@ -386,6 +387,123 @@ def test_a_worse_candidate_is_refused_and_a_limit_that_is_met_exactly_passes(jud
     assert "difference -0.05 [" in outcome.verdict.rules[1].found
     assert (outcome.blessing.uri / "NOT_BLESSED").read_bytes() == b""
     assert not (outcome.blessing.uri / "BLESSED").exists()
+
+
+def _paired(candidate_only: int, champion_only: int, n: int) -> Rows:
+    """Cats and dogs in turn; the first rows are right for one model alone, all others for both."""
+    truth = np.arange(n) % 2 + 1
+    right, wrong = np.eye(3)[truth] * 0.8 + 0.05, np.eye(3)[np.zeros(n, int)] * 0.8 + 0.05
+    only = np.arange(n)[:, None]
+    alone = candidate_only + champion_only
+    return Rows(
+        scores=np.where((only >= candidate_only) & (only < alone), wrong, right),
+        labels=[CLASSES[t] for t in truth],
+        champion=np.where(only < candidate_only, wrong, right),
+    )
+
+
+def test_a_difference_must_be_shown_where_significance_is_asked_for(judged, models):
+    rules = [
+        {"metric": "accuracy", "champion": True, "better_by": 0.0},
+        {"metric": "accuracy", "champion": True, "better_by": 0.0, "significance": 0.05},
+        {"metric": "accuracy", "champion": True, "no_worse_by": 0.05, "significance": 0.05},
+        {"metric": "accuracy", "champion": True, "no_worse_by": 0.005, "significance": 0.05},
+        {"metric": "f1_macro", "champion": True, "no_worse_by": 0.2, "significance": 0.05},
+        {"metric": "log_loss", "champion": True, "better_by": 0.01, "significance": 0.05},
+    ]
+    outcome = judged(_paired(4, 2, 200), models["candidate"], {"require": rules}, champion=models["champion"])
+    verdicts = outcome.verdict.rules
+    assert [rule.verdict for rule in verdicts] == ["passed", "failed", "passed", "failed", "passed", "failed"]
+    assert verdicts[1].rule == "accuracy >= champion"
+    assert verdicts[1].expected == "better with 95 % confidence"
+    tests = outcome.report.comparison.tests
+    assert [(test.metric, test.margin, test.method) for test in tests] == [
+        ("accuracy", 0.0, "McNemar's exact test"),
+        ("accuracy", -0.05, "Tango's score test"),
+        ("accuracy", -0.005, "Tango's score test"),
+        ("f1_macro", -0.2, "paired bootstrap"),
+        ("log_loss", 0.01, "paired bootstrap"),
+    ]
+    assert tests[0].p_value == pytest.approx((15 + 6 + 1) / 64)  # 4, 5 or 6 of 6 discordant examples
+    assert verdicts[1].found.endswith(f", at least {tests[0].bound:.4g} by McNemar's exact test (p = 0.344)")
+    assert tests[1].p_value < 0.05 < tests[2].p_value
+    assert verdicts[2].expected == "less than 0.05 worse with 95 % confidence"
+    assert ", at most " in verdicts[5].found
+
+
+def test_significance_is_of_a_slice_where_a_rule_names_one(judged, models):
+    rule = {"metric": "accuracy", "champion": True, "better_by": 0.0, "significance": 0.05, "slice": "language=en"}
+    rows = _paired(8, 0, 60)
+    rows.language = ["en"] * 8 + ["de"] * 52
+    config = {"slices": ["language"], "require": [rule, {**rule, "slice": "language=de"}]}
+    outcome = judged(rows, models["candidate"], config, champion=models["champion"])
+    assert [rule.verdict for rule in outcome.verdict.rules] == ["passed", "failed"]
+    assert outcome.report.slices["language=en"].comparison.tests[0].p_value == pytest.approx(1 / 256)
+    assert outcome.report.slices["language=de"].comparison.tests[0].p_value == 1.0
+    assert outcome.report.comparison.tests == ()
+
+
+def test_significance_that_cannot_be_told_is_refused_before_anything_runs():
+    def config(**rule: object) -> EvaluationConfig:
+        rule = {"champion": True, "better_by": 0.0, "significance": 0.01, **rule}
+        return EvaluationConfig.model_validate({"slices": ["a"], "require": [rule]})
+
+    check_rules(config(metric="accuracy"), "classification")
+    with pytest.raises(
+        ConfigError, match=r"needs at least 1000 bootstrap replicates. Received: evaluation.bootstrap_s"
+    ):
+        check_rules(config(metric="f1_macro"), "classification")
+    with pytest.raises(ConfigError, match=r"`significance` of roc_auc cannot be told on a slice"):
+        check_rules(config(metric="roc_auc", slice="a=b"), "classification")
+    with pytest.raises(ValidationError, match="`significance` is of a difference: it goes with `champion: true`"):
+        EvaluationConfig.model_validate({"require": [{"metric": "accuracy", "at_least": 0.9, "significance": 0.05}]})
+
+
+@pytest.mark.parametrize(
+    ("policy", "more"),
+    [
+        ("bless", []),
+        ("baseline", [("accuracy > majority class `cat`", "passed")]),
+        ("refuse", [("champion", "failed")]),
+    ],
+)
+def test_a_policy_says_what_becomes_of_a_first_candidate(judged, models, tmp_path, policy, more):
+    require = [{"metric": "accuracy", "champion": True, "better_by": 0.0}]
+    rows = Rows(scores=np.eye(3)[[1, 1, 2, 2, 1]], labels=["cat", "cat", "dog", "dog", "cat"])
+    gone = Model(tmp_path / "gone")
+    for setting, champion in (("first_run", None), ("lost_champion", gone)):
+        config = {"require": require, setting: policy}
+        outcome = judged(rows, models["candidate"], config, champion=champion)
+        assert [(rule.rule, rule.verdict) for rule in outcome.verdict.rules] == [
+            ("accuracy >= champion", "skipped"),
+            *more,
+        ]
+        assert outcome.blessing.properties["blessed"] == (policy != "refuse")
+        (note,) = outcome.verdict.notes
+        assert note.endswith(f" (`evaluation.{setting}: {policy}`)")
+        assert note.startswith("the champion's files are gone" if champion else "no model has been blessed yet")
+    assert ("--set evaluation.lost_champion=bless" in outcome.verdict.rules[-1].found) == (policy == "refuse")
+
+
+def test_without_rules_on_the_champion_its_absence_is_no_news(judged, models):
+    rows = _random_rows(2)
+    assert judged(rows, models["candidate"]).verdict.notes == ()
+    alone = judged(rows, models["candidate"], {"first_run": "refuse"})
+    assert [rule.verdict for rule in alone.verdict.rules] == ["failed", "passed"]
+    baseline = judged(rows, models["candidate"], {"first_run": "baseline"})
+    assert [rule.rule for rule in baseline.verdict.rules] == ["accuracy > majority class `bird`"]
+
+
+def test_a_champion_of_other_labels_is_lost_and_one_of_fewer_is_said_to_be(judged, models, tmp_path):
+    rows = _random_rows(2)
+    strangers = _export(tmp_path / "strangers", _Echo("champion_scores", 3), ["ant", "bee", "cow"])
+    outcome = judged(rows, models["candidate"], {"lost_champion": "refuse"}, champion=strangers)
+    assert outcome.verdict.rules[0].found.startswith("the champion knows none of the candidate's labels. To bless")
+    rows.champion = rows.champion[:, :2]
+    fewer = judged(rows, models["candidate"], champion=models["two_classes"])
+    told = "the champion does not know 1 of the candidate's 3 labels (`dog`): examples of them count as wrong for it"
+    assert fewer.verdict.notes == fewer.report.notes == (told,)
+    assert fewer.verdict.rules[0].rule == "accuracy > majority class `bird`"
 
 
 def test_a_champion_with_fewer_classes_counts_as_wrong_on_the_new_one(judged, models):

@@ -71,6 +71,14 @@ def test_libraries_chatter_goes_to_the_log_alone(project: Project, first: Finish
     assert "INFO trainworks.Trainer: exporting the weights of epoch " in project.log(first)
 
 
+def test_a_first_run_says_what_becomes_of_rules_on_the_champion(first: Finished, again: Finished) -> None:
+    note = (
+        "note: Evaluator: no model has been blessed yet: rules against the champion are skipped"
+        " (`evaluation.first_run: bless`)"
+    )
+    assert first.stderr.splitlines().count(note) == again.stderr.splitlines().count(note) == 1
+
+
 def test_show_and_lineage_know_the_run(project: Project, first: Finished) -> None:
     run = first.told
     shown = project.trainworks("show", run["run_id"], "--json").told
