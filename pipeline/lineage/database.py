@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pipeline.lineage import tables
@@ -86,6 +86,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name != "sqlite":
             connection.execute(select(tables.environment).with_for_update())
         yield connection
+
+
+def add_tables(engine: Engine, metadata: MetaData) -> None:
+    """Makes tables of our own beside those of ML Metadata, whose client ignores them; those that stand are left."""
+    with _explained(engine):
+        with engine.connect() as connection:
+            present = set(inspect(connection).get_table_names())
+        if present.issuperset(metadata.tables):
+            return
+        with engine.execution_options(**{_WRITES: True}).connect() as connection, _alone(connection):
+            metadata.create_all(connection)
+            connection.commit()
 
 
 def _url(url_or_path: str | Path) -> URL:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from pipeline.lineage import abandoned, ancestry, blessed, cached, links, properties, tables
 from pipeline.lineage.database import open_database, reading, writing
@@ -35,6 +35,11 @@ class Lineage:
 
     def __init__(self, url_or_path: str | Path, *, lock_timeout: float = 30.0) -> None:
         self._engine, self._types = open_database(url_or_path, lock_timeout)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for tables of other subjects that stand beside those of lineage."""
+        return self._engine
 
     def close(self) -> None:
         """Gives the database's connections back."""
