@@ -76,6 +76,21 @@ class Pipeline:
         self.components: tuple[Component, ...] = _ordered(name, components)
         """The steps in the order in which they run."""
 
+    def component(self, name: str, option: str = "NODE") -> Component:
+        """The step of this name.
+
+        Args:
+            option: how a message calls what named it.
+
+        Raises:
+            ConfigError: no step has that name.
+        """
+        return self.components[self._position(name, option)]
+
+    def gates_before(self, component: Component) -> tuple[Component, ...]:
+        """The gates that must have let a run through before a step may run: all that come before it."""
+        return tuple(c for c in self.components[: self.components.index(component)] if c.gate)
+
     def select(self, *, start: str | None = None, end: str | None = None) -> Selection:
         """The part from the step named `start` to the one named `end`, both included.
 

@@ -7,10 +7,11 @@ from there. One run at a time holds a pipeline in a workspace.
 import logging
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from components.component import Component, LatestBlessed
@@ -19,7 +20,8 @@ from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
 from pipeline.fingerprint import DigestCache
 from pipeline.history import History
-from pipeline.lineage.records import StoredArtifact, StoredExecution
+from pipeline.lineage.records import RunStatus, StoredArtifact, StoredExecution
+from pipeline.lineage.store import Lineage
 from pipeline.lineage_url import open_lineage
 from pipeline.logs import captured, warnings_shown
 from pipeline.pipeline import Pipeline, Selection
@@ -83,20 +85,44 @@ def run_pipeline(
     """
     selection = pipeline.select(start=start, end=end)
     place = Workspace(Path(workspace) if workspace else pipeline.base / WORKSPACE)
-    with _room(place), place.lock(pipeline.name), closing(open_lineage(place, lineage)) as store:
+    with held(pipeline, place, lineage) as store:
+        run_id = new_run_id()
+        reused = History(store, pipeline.name, run_id).reusable(selection.reused)
+        begin = partial(store.start_run, pipeline.name, run_id, file)
+        with taking(pipeline, place, store, run_id, begin=begin, use_cache=use_cache) as run:
+            return _whole(run, selection, reused)
+
+
+@contextmanager
+def held(pipeline: Pipeline, place: Workspace, lineage: str | None, *, wait: float = 0.0) -> Iterator[Lineage]:
+    """The lineage of a workspace in which this process alone runs the pipeline; what killed ones left is tidied up.
+
+    Args:
+        wait: seconds to wait for another process that runs it.
+    """
+    with _room(place), place.lock(pipeline.name, wait=wait), closing(open_lineage(place, lineage)) as store:
         # Under another workspace's lock, the same pipeline may be at work in a lineage that both share.
         store.abandon_running(pipeline.name, alone=place.lineage_elsewhere is None)
         place.sweep(pipeline.name, lambda folder: store.artifact(folder) is not None)
-        run_id = new_run_id()
-        history = History(store, pipeline.name, run_id)
-        reused = history.reusable(selection.reused)
-        with Cancellation() as cancellation, captured(place.log(run_id)) as stream:
-            terminal = Terminal(stream, tuple(component.name for component in pipeline.components))
-            with warnings_shown(terminal.warning):
-                store.start_run(pipeline.name, run_id, file)
-                with closing(DigestCache(place.root)) as digests:
-                    run = Run(run_id, pipeline, place, store, digests, history, cancellation, terminal, use_cache)
-                    return _LocalRun(run, selection, reused).go()
+        yield store
+
+
+@contextmanager
+def taking(
+    pipeline: Pipeline, place: Workspace, store: Lineage, run_id: str, *, begin: Callable[[], None], use_cache: bool
+) -> Iterator[Run]:
+    """What the steps of a run share, while signals stop a step and output goes to the run's log.
+
+    Args:
+        begin: tells lineage of the run.
+    """
+    history = History(store, pipeline.name, run_id)
+    with Cancellation() as cancellation, captured(place.log(run_id)) as stream:
+        terminal = Terminal(stream, tuple(component.name for component in pipeline.components))
+        with warnings_shown(terminal.warning):
+            begin()
+            with closing(DigestCache(place.root)) as digests:
+                yield Run(run_id, pipeline, place, store, digests, history, cancellation, terminal, use_cache)
 
 
 def new_run_id() -> str:
@@ -104,52 +130,66 @@ def new_run_id() -> str:
     return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
+def _whole(run: Run, selection: Selection, reused: dict[str, StoredExecution]) -> RunResult:
+    """Takes the selected steps, and says of all others why not."""
+    run.terminal.line(f"{run.pipeline.name}: run {run.id}")
+    walk = Walk(run, reused)
+    ending = walk.go((*selection.reused, *selection.active))
+    walk.skip_rest(ending.status)
+    walk.tell_why(ending.status)
+    walk.close(ending.status)
+    result = walk.result(ending)
+    write_summary(run.terminal, result)
+    return result
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What steps came to; see `RunResult`."""
+
+    status: FinalStatus
+    exit_code: int = 0
+    error: BaseException | None = None
+
+
 @dataclass
-class _LocalRun:
-    """The steps of one run, in order, until one fails or a gate says no."""
+class Walk:
+    """Steps of one run, in order, until one fails or a gate says no."""
 
     run: Run
-    selection: Selection
     reused: dict[str, StoredExecution]
     steps: list[StepResult] = field(default_factory=list)
     stored: dict[tuple[str, str], StoredArtifact] = field(default_factory=dict)
     """Node and output to the artifact that this run goes on with."""
     inputs: dict[str, StoredArtifact] = field(default_factory=dict)
     """What the present step was given."""
+    retrying: bool = True
+    """Whether a step that failed is tried again; an orchestrator does so itself."""
 
-    def go(self) -> RunResult:
-        self.run.terminal.line(f"{self.run.pipeline.name}: run {self.run.id}")
-        status: FinalStatus = "succeeded"
-        error: BaseException | None = None
-        exit_code = 0
-        for component in (*self.selection.reused, *self.selection.active):
+    def go(self, components: Iterable[Component]) -> Ending:
+        for component in components:
             started = time.monotonic()
             try:
                 refused = self._take(component, started)
             except (Exception, SystemExit, TimedOut) as caught:  # a library's way out must not end the run in silence
-                status, error, exit_code = "failed", caught, self._failed(component, caught, started)
+                return Ending("failed", self._failed(component, caught, started), caught)
             except Canceled as caught:
-                status, error, exit_code = "canceled", caught, caught.exit_code
                 self._end(component.name, started, str(caught))
-            else:
-                if not refused:
-                    continue
-                status, exit_code = "refused", REFUSED
-            break
-        self._skip_rest(status)
-        self._tell_why(status)
-        self._close(status)
-        result = RunResult(
+                return Ending("canceled", caught.exit_code, caught)
+            if refused:
+                return Ending("refused", REFUSED)
+        return Ending("succeeded")
+
+    def result(self, ending: Ending) -> RunResult:
+        return RunResult(
             run_id=self.run.id,
             pipeline=self.run.pipeline.name,
-            status=status,
+            status=ending.status,
             components=tuple(self.steps),
             log=self.run.workspace.log(self.run.id),
-            error=error,
-            exit_code=exit_code,
+            error=ending.error,
+            exit_code=ending.exit_code,
         )
-        write_summary(self.run.terminal, result)
-        return result
 
     def _take(self, component: Component, started: float) -> bool:
         """Takes one step; returns whether it is a gate that said no."""
@@ -168,6 +208,8 @@ class _LocalRun:
     def _perform(self, component: Component) -> Published:
         """Runs a step, or finds it unchanged; one that fails is tried again as `steps` of the pipeline file has it."""
         name, config = component.name, self.run.pipeline.attempts(component)
+        if not self.retrying:
+            config = config.model_copy(update={"retries": 0})
 
         def tell(error: BaseException, seconds: float, retry: int) -> None:
             _log.warning("%s failed, and is tried again", name, exc_info=error)
@@ -227,7 +269,8 @@ class _LocalRun:
         self.steps.append(StepResult(name, "failed", seconds, reason))
         self.run.terminal.finished(name, "failed", seconds, "")
 
-    def _skip_rest(self, status: FinalStatus) -> None:
+    def skip_rest(self, status: FinalStatus) -> None:
+        """Every step that was not taken is told, and why."""
         last = self.steps[-1].name
         reason = {
             "succeeded": f"after --to {last}",
@@ -241,7 +284,7 @@ class _LocalRun:
                 self.steps.append(StepResult(component.name, "skipped", reason=reason))
                 self.run.terminal.finished(component.name, "skipped", 0.0, reason)
 
-    def _tell_why(self, status: FinalStatus) -> None:
+    def tell_why(self, status: FinalStatus) -> None:
         """What stopped the run comes last, where it is seen."""
         for step in self.steps:
             if status == "failed" and step.status == "failed":
@@ -249,7 +292,7 @@ class _LocalRun:
             if step.verdict is not None and step.verdict.refused:
                 self.run.terminal.verdict(step.name, step.verdict)
 
-    def _close(self, status: FinalStatus) -> None:
+    def close(self, status: RunStatus) -> None:
         """Tells lineage; where even that fails (on a full disk, say) the next run finds the run abandoned."""
         try:
             self.run.lineage.finish_run(self.run.id, status)

@@ -1,6 +1,7 @@
 """The last lines of a run: the numbers, the decision, where the model is, and what to do next."""
 
 import shlex
+from pathlib import Path
 
 from pipeline.progress import Terminal
 from pipeline.result import RunResult
@@ -25,9 +26,7 @@ def write_summary(terminal: Terminal, result: RunResult) -> None:
 
 
 def _outcome(result: RunResult) -> str:
-    workspace = short(result.log.parent.parent)
-    elsewhere = "" if workspace == ".trainworks" else f" --workspace {shlex.quote(workspace)}"
-    show = f"trainworks show {result.run_id}{elsewhere}"
+    show = show_command(result.run_id, result.log.parent.parent)
     if result.status == "failed":
         return f"Failed. More: {show}"
     if result.status == "canceled":
@@ -36,6 +35,12 @@ def _outcome(result: RunResult) -> str:
         return f"Refused by {result.refused_by.name}; nothing after it was run. Again: {show}"
     unchanged = all(step.status in ("cached", "skipped") for step in result.components)
     return f"{'Nothing changed' if unchanged else 'Done'}. Next: {_next(result) or show}"
+
+
+def show_command(run_id: str, workspace: Path) -> str:
+    """What shows a run again, typed here."""
+    folder = short(workspace)
+    return f"trainworks show {run_id}{'' if folder == '.trainworks' else f' --workspace {shlex.quote(folder)}'}"
 
 
 def _next(result: RunResult) -> str:

@@ -29,6 +29,8 @@ from schemas.files import sync
 _LINEAGE_URL: Final = "lineage.url"
 _SCRATCH_DAYS: Final = 14
 """Days after which scratch that nobody came back to is removed."""
+_POLL_SECONDS: Final = 0.2
+"""Between two looks at a lock that is waited for."""
 
 
 class WorkspaceBusy(TrainworksError):  # noqa: N818 - a state, not a fault
@@ -104,8 +106,11 @@ class Workspace:
         return _made(path)
 
     @contextmanager
-    def lock(self, pipeline: str) -> Iterator[None]:
+    def lock(self, pipeline: str, *, wait: float = 0.0) -> Iterator[None]:
         """Holds the pipeline in this workspace; the operating system lets go when the process ends, however it ends.
+
+        Args:
+            wait: seconds to wait for another process that holds it.
 
         Raises:
             WorkspaceBusy: another process holds it.
@@ -114,7 +119,7 @@ class Workspace:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _hold(descriptor, time.monotonic() + wait)
             except BlockingIOError as error:
                 holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
                 raise WorkspaceBusy(
@@ -150,6 +155,17 @@ class Workspace:
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
         return len(leftovers)
+
+
+def _hold(descriptor: int, deadline: float) -> None:
+    """Locks a file; one that is held is tried again, to a time of the monotonic clock. Raises BlockingIOError."""
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def move_into_place(source: Path, target: Path) -> None:

@@ -18,6 +18,7 @@ from schemas.errors import TrainworksError
 COMMANDS: Final = {
     "init": "Make a new project that runs as it is.",
     "run": "Run a pipeline file; what did not change is taken from cache.",
+    "run-node": "Run one step of a run that an orchestrator takes step by step.",
     "runs": "List the newest runs.",
     "show": "Show a run: steps, times, metrics, verdicts, errors.",
     "lineage": "Show what an artifact was made from, and what from it.",
@@ -31,7 +32,7 @@ COMMANDS: Final = {
     "sample": "Fetch a real data set to try things on.",
     "doctor": "Say what is missing on this machine, before it hurts.",
 }
-"""Name to help line. The click command is `command` in `pipeline/cli/<name>.py`."""
+"""Name to help line. The click command is `command` in `pipeline/cli/<name>.py`, with `_` for `-`."""
 
 
 class _Commands(click.Group):
@@ -41,7 +42,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"pipeline.cli.{cmd_name}").command
+        command = importlib.import_module(f"pipeline.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -1,27 +1,26 @@
 """`trainworks run`: runs a pipeline file."""
 
-import os
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.run_options import end_with, json_option, place_option, set_option
 from pipeline.cli.workspace_option import lineage_option
+
+if TYPE_CHECKING:
+    from pipeline.result import RunResult
 
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of artifacts, lineage and logs.  [default: .trainworks beside FILE]",
-)
+@place_option
 @lineage_option
-@click.option("--set", "overrides", metavar="K=V", multiple=True, help="Override a field, as in training.epochs=1.")
+@set_option
 @click.option("--from", "start", metavar="NODE", help="Start at this step; those before keep their newest results.")
 @click.option("--to", "end", metavar="NODE", help="Stop after this step.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, changed or not.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line of standard output.")
+@json_option
 def command(
     *,
     file: Path,
@@ -38,13 +37,12 @@ def command(
     Progress goes to standard error. Exit codes: 0 done, 1 a step failed, 2 the command or FILE is wrong, 3 a gate said
     no (the table says which rule), 130 after Ctrl-C.
     """
-    from pipeline.assembly import pipeline_from_file
-    from pipeline.cancellation import Interrupted
-    from pipeline.result import no_run
-    from pipeline.runner import run_pipeline
 
-    try:
-        result = run_pipeline(
+    def run() -> "RunResult":
+        from pipeline.assembly import pipeline_from_file
+        from pipeline.runner import run_pipeline
+
+        return run_pipeline(
             pipeline_from_file(file, overrides),
             workspace=workspace,
             lineage=lineage,
@@ -53,15 +51,5 @@ def command(
             use_cache=not no_cache,
             file=str(file.resolve()),
         )
-    except Exception as error:
-        if as_json:
-            click.echo(no_run(error))
-        raise
-    if as_json:
-        click.echo(result.json())
-    if isinstance(result.error, Interrupted):
-        # Threads of Beam and TensorFlow may still be at work on what was stopped; nothing waits for them.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(result.exit_code)
-    sys.exit(result.exit_code)
+
+    end_with(run, as_json=as_json)

@@ -1,13 +1,13 @@
 """What killed processes left running."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, select
 
 from pipeline.lineage import properties, tables
 from pipeline.lineage.executions import end_execution, end_run
 from pipeline.lineage.links import find_context
-from pipeline.lineage.owner import Owner
+from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State
 from pipeline.lineage.types import PIPELINE, TypeIds
 
@@ -21,26 +21,53 @@ def abandon_running(connection: Connection, types: TypeIds, pipeline: str, *, al
         alone: no other process can be running this pipeline. Without it, a process counts as ended only when this
             machine is sure of it.
     """
-    executions = _orphans(connection, properties.EXECUTION, _executions(connection, types, pipeline), alone)
-    for execution_id in executions:
-        end_execution(connection, execution_id, State.FAILED, _MESSAGE)
-    for context_id in _orphans(connection, properties.CONTEXT, _runs(connection, pipeline), alone):
+    running = _executions(connection, find_context(connection, types, PIPELINE, pipeline))
+    executions = _orphans(connection, properties.EXECUTION, running, alone)
+    _end(connection, executions)
+    orphans = _orphans(connection, properties.CONTEXT, _runs(connection, pipeline), alone)
+    for context_id in (*orphans, *_interrupted(connection, pipeline, executions)):
         end_run(connection, context_id, "failed")
     return executions
 
 
+def abandon_attempts(connection: Connection, run: int) -> None:
+    """Ends as failed what is said to be running in a run that nobody is at work on, given the id of its context."""
+    _end(connection, list(_executions(connection, run)))
+
+
+def _end(connection: Connection, executions: Iterable[int]) -> None:
+    for execution_id in executions:
+        end_execution(connection, execution_id, State.FAILED, _MESSAGE)
+
+
 def _orphans(connection: Connection, of: properties.PropertyTable, running: Iterable[int], alone: bool) -> list[int]:
     said = properties.read(connection, of, running)
-    owners = {key: Owner.parse(str(named.get(properties.OWNER, ""))) for key, named in said.items()}
-    return sorted(key for key, owner in owners.items() if alone or (owner is not None and owner.is_gone()))
+    owners = {key: str(named.get(properties.OWNER, "")) for key, named in said.items()}
+    return sorted(key for key, owner in owners.items() if owner != ORCHESTRATOR and (alone or _is_gone(owner)))
 
 
-def _executions(connection: Connection, types: TypeIds, pipeline: str) -> Iterable[int]:
+def _is_gone(owner: str) -> bool:
+    process = Owner.parse(owner)
+    return process is not None and process.is_gone()
+
+
+def _interrupted(connection: Connection, pipeline: str, executions: Collection[int]) -> Iterable[int]:
+    """Runs of an orchestrator, which go on between two steps, of which a step was found abandoned."""
+    association = tables.association.c
+    touched = set(
+        connection.scalars(select(association.context_id).where(association.execution_id.in_(list(executions))))
+    )
+    owners = properties.read(connection, properties.CONTEXT, touched & set(_runs(connection, pipeline)))
+    return sorted(key for key, said in owners.items() if said.get(properties.OWNER) == ORCHESTRATOR)
+
+
+def _executions(connection: Connection, context_id: int | None) -> Iterable[int]:
+    """Ids of the running executions of a pipeline or a run."""
     execution, association = tables.execution.c, tables.association.c
     return connection.scalars(
         select(execution.id)
         .join(tables.association, association.execution_id == execution.id)
-        .where(association.context_id == find_context(connection, types, PIPELINE, pipeline))
+        .where(association.context_id == context_id)
         .where(execution.last_known_state == int(State.RUNNING))
     )
 

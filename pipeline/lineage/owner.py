@@ -9,6 +9,10 @@ import os
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
+
+ORCHESTRATOR: Final = "orchestrator"
+"""Owner of a run whose steps processes of an orchestrator take, each for itself: no one process has it."""
 
 
 @dataclass(frozen=True)

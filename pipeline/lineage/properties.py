@@ -20,7 +20,7 @@ DIGEST = "__digest__"
 MESSAGE = "__message__"
 """Of an execution: why it failed."""
 OWNER = "__owner__"
-"""Of an execution and of a run: the process, see `owner.Owner`."""
+"""Of an execution and of a run: the process, see `owner.Owner`; of a run also `owner.ORCHESTRATOR`."""
 INPUT = "__input__"
 """Of an execution: `__input__<name>` is the id of an artifact that is its input by another name too. The event's unique
 constraint has room for one name only: a model that is both candidate and champion, say."""

@@ -9,7 +9,7 @@ from pipeline.lineage import abandoned, ancestry, blessed, cached, links, proper
 from pipeline.lineage.database import open_database, reading, writing
 from pipeline.lineage.executions import Place, absolute, add_artifact, add_execution, end_execution, end_run
 from pipeline.lineage.links import EventType
-from pipeline.lineage.owner import Owner
+from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State, read_artifacts, read_executions, read_runs
 from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArtifact, StoredExecution
 from pipeline.lineage.types import EXECUTION_CACHE, PIPELINE, PIPELINE_RUN, Kind, Type
@@ -54,15 +54,41 @@ class Lineage:
         with writing(self._engine) as connection:
             if links.find_context(connection, self._types, PIPELINE_RUN, run_id) is not None:
                 raise ConfigError(f"A run's id must be new. Received: run_id={run_id}, which lineage knows already.")
-            links.context(connection, self._types, PIPELINE, pipeline)
-            context_id = links.context(connection, self._types, PIPELINE_RUN, run_id)
-            said: dict[str, Property] = {
-                properties.PIPELINE: pipeline,
-                properties.FILE: file,
-                properties.STATUS: "running",
-                properties.OWNER: str(Owner.current()),
-            }
-            properties.write(connection, properties.CONTEXT, context_id, said)
+            self._begin_run(connection, pipeline, run_id, file, str(Owner.current()))
+
+    def join_run(self, pipeline: str, run_id: str, file: str) -> None:
+        """Records that a step of an orchestrator's run begins: the first begins the run, a later one goes on with it.
+
+        The caller holds a lock that every step of the run needs, so what else is said to be running in it has ended.
+
+        Raises:
+            ConfigError: the id is that of another pipeline's run, or of one that a process took as a whole.
+        """
+        with writing(self._engine) as connection:
+            context_id = links.find_context(connection, self._types, PIPELINE_RUN, run_id)
+            if context_id is None:
+                self._begin_run(connection, pipeline, run_id, file, ORCHESTRATOR)
+                return
+            said = properties.read(connection, properties.CONTEXT, [context_id])[context_id]
+            if (said.get(properties.PIPELINE), said.get(properties.OWNER)) != (pipeline, ORCHESTRATOR):
+                raise ConfigError(
+                    f"`--run-id` must be of a run of pipeline `{pipeline}` that an orchestrator takes step by step."
+                    f" Received: {run_id}, a run of `{said.get(properties.PIPELINE)}`"
+                    f"{'' if said.get(properties.OWNER) == ORCHESTRATOR else ' that one process took as a whole'}"
+                )
+            abandoned.abandon_attempts(connection, context_id)
+            properties.write(connection, properties.CONTEXT, context_id, {properties.STATUS: "running"})
+
+    def _begin_run(self, connection: Connection, pipeline: str, run_id: str, file: str, owner: str) -> None:
+        links.context(connection, self._types, PIPELINE, pipeline)
+        context_id = links.context(connection, self._types, PIPELINE_RUN, run_id)
+        said: dict[str, Property] = {
+            properties.PIPELINE: pipeline,
+            properties.FILE: file,
+            properties.STATUS: "running",
+            properties.OWNER: owner,
+        }
+        properties.write(connection, properties.CONTEXT, context_id, said)
 
     def finish_run(self, run_id: str, status: RunStatus) -> None:
         with writing(self._engine) as connection:

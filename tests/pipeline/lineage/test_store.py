@@ -262,3 +262,17 @@ def test_a_blessing_is_a_custom_property(scribe, database) -> None:
     scribe.step("Evaluator", {"blessing": scribe.folder_of(ModelBlessing, blessed=1, current_model="/m")})
     query = "SELECT name, is_custom_property, int_value, string_value FROM ArtifactProperty WHERE name != '__digest__'"
     assert sorted(_rows(database, query)) == [("blessed", 1, 1, None), ("current_model", 1, None, "/m")]
+
+
+def test_who_joins_a_run_ends_what_an_earlier_try_left(lineage) -> None:
+    lineage.join_run("news", "night", "news.yaml")
+    lineage.start_execution(
+        pipeline="news", run_id="night", node="Trainer", component="Trainer", inputs={}, parameters={}
+    )
+    assert lineage.abandon_running("news") == []  # for all that this machine can tell, it is at work elsewhere
+    lineage.finish_run("night", "failed")
+    lineage.join_run("news", "night", "news.yaml")
+    (left,) = lineage.for_run("night")
+    run = lineage.run("night")
+    assert run is not None
+    assert (left.state, run.status, run.finished) == ("failed", "running", None)
