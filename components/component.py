@@ -52,7 +52,18 @@ class LatestBlessed:
     other_than: Channel
 
 
-Promise = Channel | LatestBlessed
+@dataclass(frozen=True)
+class LatestAccepted:
+    """A promise that lineage keeps to a gate: what it was given as `input` when it last let something else pass.
+
+    The newest such artifact that is not the one given now, so a run in which nothing changed is promised the same
+    again. It resolves to None when there is none, so it only fits an optional input.
+    """
+
+    input: str
+
+
+Promise = Channel | LatestBlessed | LatestAccepted
 
 
 @dataclass(frozen=True)
@@ -176,7 +187,13 @@ class Component:
     def upstream(self) -> Iterator["Component"]:
         """The components whose outputs this one reads."""
         for promise in self.inputs.values():
-            yield (promise.other_than if isinstance(promise, LatestBlessed) else promise).producer
+            yield self.channel(promise).producer
+
+    def channel(self, promise: Promise) -> Channel:
+        """A promised artifact's channel; for what lineage promises, the one that it must differ from."""
+        if isinstance(promise, LatestAccepted):
+            return self.channel(self.inputs[promise.input])
+        return promise.other_than if isinstance(promise, LatestBlessed) else promise
 
     def _reject_unknown(self, fields: Mapping[str, object], declared: Mapping[str, "_Field"]) -> None:
         settable = [name for name, field in declared.items() if field.role != _OUTPUT]
@@ -194,13 +211,13 @@ class Component:
         if isinstance(promise, Channel):
             fits = issubclass(promise.type, field.artifact)
         else:
-            fits = isinstance(promise, LatestBlessed) and field.optional
+            fits = isinstance(promise, LatestBlessed | LatestAccepted) and field.optional
         if not fits:
             raise ConfigError(
                 f"{self.name}: input `{field.name}` must be an output of type {field.artifact.type_name()}. "
                 f"Received: {getattr(promise, 'type', type(promise)).__name__}"
             )
-        assert isinstance(promise, Channel | LatestBlessed)
+        assert isinstance(promise, Promise)
         self.inputs[field.name] = promise
 
     def _set_parameter(self, field: "_Field", fields: Mapping[str, object]) -> None:

@@ -21,11 +21,13 @@ class ExampleValidator(Component):
     """
 
     gate = "anomalies"
-    libraries = ("tensorflow-metadata",)
+    libraries = ("scipy", "tensorflow-metadata")
 
     examples: Input[Examples]
     statistics: Input[ExampleStatistics]
     schema: Input[Schema]
+    previous: Input[ExampleStatistics] | None
+    """Statistics of the data that passed last, to tell drift from."""
     anomalies: Output[ExampleAnomalies]
 
     label: str
@@ -35,12 +37,15 @@ class ExampleValidator(Component):
 
     def run(self, context: Context) -> None:
         """Writes the verdict; what it means for the run is the runner's to say."""
-        inspection = inspection_of(self.examples, self.statistics, load_schema(self.schema.path), self.label)
+        schema = load_schema(self.schema.path)
+        inspection = inspection_of(self.examples, self.statistics, schema, self.label, self.previous)
         judgement = judge(inspection, self.rules)
         for split in inspection.splits.values():
-            diff = anomalies_of(split.name, split.examples, inspection.schema, judgement.failures)
+            diff = anomalies_of(split.name, split.examples, schema, judgement.failures, judgement.comparisons)
             folder = self.anomalies.split_path(split.name)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "SchemaDiff.pb").write_bytes(diff.SerializeToString(deterministic=True))
-        Verdict(rules=tuple(judgement.verdicts)).save(self.anomalies.uri)
+        verdict = Verdict(rules=tuple(judgement.verdicts))
+        verdict.save(self.anomalies.uri)
         self.anomalies.properties["split_names"] = json.dumps(list(inspection.splits))
+        self.anomalies.properties["accepted"] = int(not verdict.refused)

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 
-from components.component import Channel, Component, LatestBlessed
+from components.component import Channel, Component, LatestAccepted, LatestBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
 from components.example_validator import ExampleValidator
@@ -142,6 +142,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         examples=examples,
         statistics=statistics_gen.statistics,
         schema=schema,
+        previous=LatestAccepted("statistics"),
         label=label,
         rules=config.validation,
     )

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from components.component import Component, LatestBlessed
+from components.component import Component, LatestAccepted, LatestBlessed
 from pipeline.attempts import attempted
 from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
@@ -225,7 +225,7 @@ class Walk:
         )
 
     def _resolve(self, component: Component) -> dict[str, StoredArtifact]:
-        """The artifacts that stand behind a step's promises; a champion that does not exist is left out."""
+        """The artifacts that stand behind a step's promises; what lineage does not have is left out."""
         inputs: dict[str, StoredArtifact] = {}
         for name, promise in component.inputs.items():
             if isinstance(promise, LatestBlessed):
@@ -233,6 +233,12 @@ class Walk:
                 champion = self.run.lineage.latest_blessed(self.run.pipeline.name, other_than=candidate)
                 if champion is not None:
                     inputs[name] = champion
+            elif isinstance(promise, LatestAccepted):
+                before = self.run.lineage.latest_accepted(
+                    self.run.pipeline.name, component.name, promise.input, other_than=inputs[promise.input]
+                )
+                if before is not None:
+                    inputs[name] = before
             else:
                 inputs[name] = self.stored[promise.producer.name, promise.output]
         return inputs

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.component import Component, LatestBlessed
+from components.component import Component
 from pipeline.cancellation import Canceled, Cancellation, Deadline, Interrupted
 from pipeline.context import RunContext
 from pipeline.fingerprint import DigestCache, combined, ingredients
@@ -56,7 +56,7 @@ class Run:
         """The inputs as the component declares them; None for what was not found."""
         artifacts: dict[str, Artifact | None] = {}
         for name, promise in component.inputs.items():
-            kind = (promise.other_than if isinstance(promise, LatestBlessed) else promise).type
+            kind = component.channel(promise).type
             artifacts[name] = typed(kind, inputs[name]) if name in inputs else None
         return artifacts
 

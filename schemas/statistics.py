@@ -17,6 +17,7 @@ from schemas.ingestion import FeatureType
 
 _KINDS: dict[int, FeatureType] = {0: "INT", 1: "FLOAT", 2: "BYTES", 3: "BYTES"}
 _TOKENS = "token_length"
+_SCRIPTS = "script_texts"
 _DOMAIN, _IMAGES = "domain_info", "image_domain {}"
 
 CHANNELS: Final = ("red", "green", "blue")
@@ -130,6 +131,11 @@ class ImageQuality(Quality):
         return self.images
 
 
+def percentiles_of(measure: str) -> str:
+    """Name of the custom statistic that holds a measure's percentiles."""
+    return f"{measure}_percentiles".lstrip("_")
+
+
 def mark_images(feature: statistics_pb2.FeatureNameStatistics) -> None:
     """Says that a feature holds pictures, in TensorFlow Data Validation's words."""
     feature.custom_stats.add(name=_DOMAIN, str=_IMAGES)
@@ -190,6 +196,23 @@ class FeatureView:
         if f"image_min_{name}" not in custom:
             return None
         return custom[f"image_min_{name}"], custom[f"image_median_{name}"], custom[f"image_max_{name}"]
+
+    @property
+    def scripts(self) -> dict[str, int]:
+        """How many texts hold letters of which script."""
+        histograms = (statistic.rank_histogram for statistic in self.proto.custom_stats if statistic.name == _SCRIPTS)
+        return {bucket.label: round(bucket.sample_count) for histogram in histograms for bucket in histogram.buckets}
+
+    def percentiles(self, of: str = "") -> tuple[float, ...]:
+        """The least values that at least 0, 1, ..., 100 % do not exceed; empty where there are none.
+
+        Args:
+            of: `token_length`, or `image_<measure>`; the numbers of a numeric feature unless given.
+        """
+        name = percentiles_of(of)
+        histograms = (statistic.histogram for statistic in self.proto.custom_stats if statistic.name == name)
+        buckets = [bucket for histogram in histograms for bucket in histogram.buckets]
+        return (*(bucket.low_value for bucket in buckets), buckets[-1].high_value) if buckets else ()
 
     @property
     def distinct(self) -> int:

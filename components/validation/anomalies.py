@@ -4,15 +4,23 @@ from collections.abc import Iterable
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.validation.inspection import Failure
+from components.validation.inspection import Check, Failure
 
 _SEVERITIES = {"error": anomalies_pb2.AnomalyInfo.ERROR, "warning": anomalies_pb2.AnomalyInfo.WARNING}
 
 
 def anomalies_of(
-    split: str, examples: int, schema: schema_pb2.Schema, failures: Iterable[Failure]
+    split: str,
+    examples: int,
+    schema: schema_pb2.Schema,
+    failures: Iterable[Failure],
+    comparisons: Iterable[Check] = (),
 ) -> anomalies_pb2.Anomalies:
-    """The failures in one split, by feature; those of whole rows belong to the data set."""
+    """The failures in one split, by feature; those of whole rows belong to the data set.
+
+    Args:
+        comparisons: checks that measured a drift.
+    """
     anomalies = anomalies_pb2.Anomalies(baseline=schema, data_missing=examples == 0)
     anomalies.anomaly_name_format = anomalies_pb2.Anomalies.SERIALIZED_PATH
     for failure in failures:
@@ -23,7 +31,19 @@ def anomalies_of(
         if feature and not info.path.step:
             info.path.step.append(feature)
         _add_reason(info, failure)
+    for check in comparisons:
+        if check.split == split:
+            _add_drift(anomalies, check)
     return anomalies
+
+
+def _add_drift(anomalies: anomalies_pb2.Anomalies, check: Check) -> None:
+    kind, value = check.measured or (0, 0.0)
+    if not kind:
+        return
+    drift = anomalies.drift_skew_info.add()
+    drift.path.step.append(check.feature)
+    drift.drift_measurements.add(type=kind, value=value, threshold=check.limit or 0.0)
 
 
 def _add_reason(info: anomalies_pb2.AnomalyInfo, failure: Failure) -> None:

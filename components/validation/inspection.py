@@ -59,6 +59,8 @@ class Check:
         reason: the anomaly's type, of `AnomalyInfo.Type`.
         rows: example rows, looked up only when the rule fails.
         telling: whether what was found is worth telling where the rule passes, even with a share of zero.
+        limit: the check's own, in place of the rule's.
+        measured: of a comparison, its kind (`DriftSkewInfo.Measurement.Type`) and the distance.
     """
 
     split: str
@@ -68,6 +70,8 @@ class Check:
     reason: int = Reason.CUSTOM_VALIDATION
     rows: Callable[[], tuple[str, ...]] = tuple
     telling: bool = False
+    limit: float | None = None
+    measured: tuple[int, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Rule:
         checks: what it looked at.
         advice: what to do about a failure.
         skipped: why it could not apply; empty when it could.
+        plain: whether the limit is a plain number, not a share in percent.
     """
 
     name: str
@@ -87,6 +92,12 @@ class Rule:
     checks: tuple[Check, ...] = ()
     advice: str = ""
     skipped: str = ""
+    plain: bool = False
+
+    def asks_for(self, limit: float) -> str:
+        """`expected` with the limit in words."""
+        shown = f"{limit:.3g}" if self.plain else percent(limit)
+        return self.expected.format(limit=f"at most {shown}" if limit else "none")
 
 
 @dataclass(frozen=True)
@@ -100,13 +111,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The material of all rules. `splits` has the training split first."""
+    """The material of all rules. `splits` has the training split first.
+
+    `previous` is the training split of the data that passed last; `previous_missing` says why there is none.
+    """
 
     ingestion: Ingestion
     splits: Mapping[str, SplitView]
     schema: schema_pb2.Schema
     label: str
     rows: Rows
+    previous: SplitView | None = None
+    previous_missing: str = "no data has passed before"
 
     @property
     def classification(self) -> bool:
@@ -151,17 +167,20 @@ class Judgement:
 
     verdicts: list[RuleVerdict] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    comparisons: list[Check] = field(default_factory=list)
+    """Checks that measured a distance, whether within their limits or not."""
 
     def add(self, rule: Rule, config: RuleConfig) -> None:
         """Holds a rule's checks against its limit: a verdict for each split that fails, or one for all that pass."""
         if config.severity == "off":
             return
         severity, limit = config.severity or "error", config.at_most or 0.0
-        expected = rule.expected.format(limit=f"at most {percent(limit)}" if limit else "none")
+        expected = rule.asks_for(limit)
         if rule.skipped:
             self._verdict(rule.name, expected=f"{expected}; {rule.skipped}", found="-", verdict="skipped", at=severity)
             return
-        failing = [check for check in rule.checks if check.share > limit]
+        self.comparisons.extend(check for check in rule.checks if check.measured)
+        failing = [check for check in rule.checks if check.share > (limit if check.limit is None else check.limit)]
         for check in failing:
             self.failures.append(Failure(rule.name, severity, check))
             found = f"{check.split}: {check.found}" + (f". {rule.advice}" if rule.advice else "")

@@ -6,6 +6,7 @@ from typing import Final, get_args
 from components.validation.copies import conflicting_labels, duplicates, leakage, near_duplicates, near_leakage
 from components.validation.defects import defects
 from components.validation.domains import missing_feature, out_of_domain, wrong_type
+from components.validation.drift import drift_js, drift_linf, drift_psi
 from components.validation.images import blank_image
 from components.validation.inspection import Inspection, Judgement, Rule
 from components.validation.labels import label_shift, missing_class, single_class, unknown_label
@@ -28,6 +29,9 @@ _RULES = (
     leakage,
     near_leakage,
     label_shift,
+    drift_linf,
+    drift_js,
+    drift_psi,
 )
 
 _OF_IMAGES: Final = frozenset({*get_args(PictureDefect), "blank_image", "near_leakage"})

@@ -28,14 +28,15 @@ def latest_blessed(
         return None
     for model_id in _candidates(connection, types, pipeline_id):
         model = read_artifacts(connection, [model_id])[model_id]
-        if not (other_than and _same(model, other_than)):
+        if not (other_than and same_artifact(model, other_than)):
             return model
     return None
 
 
-def _same(model: StoredArtifact, other: StoredArtifact) -> bool:
-    same_content = bool(model.digest) and model.digest == other.digest
-    return model.id == other.id or model.uri == other.uri or same_content
+def same_artifact(one: StoredArtifact, other: StoredArtifact) -> bool:
+    """Whether two are one by id, uri or digest."""
+    same_content = bool(one.digest) and one.digest == other.digest
+    return one.id == other.id or one.uri == other.uri or same_content
 
 
 def _candidates(connection: Connection, types: TypeIds, pipeline_id: int) -> list[int]:

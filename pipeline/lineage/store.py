@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from pipeline.lineage import abandoned, ancestry, blessed, cached, links, properties, tables
+from pipeline.lineage import abandoned, accepted, ancestry, blessed, cached, links, properties, tables
 from pipeline.lineage.database import open_database, reading, writing
 from pipeline.lineage.executions import Place, absolute, add_artifact, add_execution, end_execution, end_run
 from pipeline.lineage.links import EventType
@@ -171,6 +171,13 @@ class Lineage:
         """The newest blessed model of a pipeline that is still on disk and is not `other_than` by id, uri or digest."""
         with reading(self._engine) as connection:
             return blessed.latest_blessed(connection, self._types, pipeline, other_than)
+
+    def latest_accepted(
+        self, pipeline: str, node: str, input: str, *, other_than: StoredArtifact
+    ) -> StoredArtifact | None:
+        """What a gate was last given as `input` and let pass, that is not `other_than` by id, uri or digest."""
+        with reading(self._engine) as connection:
+            return accepted.latest_accepted(connection, self._types, f"{pipeline}.{node}", input, other_than)
 
     def abandon_running(self, pipeline: str, *, alone: bool = False) -> list[StoredExecution]:
         """Marks failed what killed processes left running in a pipeline, runs and executions; returns the latter.

@@ -97,6 +97,18 @@ class ValidationConfig(Section):
     label_shift: RuleConfig = RuleConfig(severity="error", at_most=0.2)
     """L-infinity distance between a split's label distribution and the training split's."""
 
+    drift_linf: RuleConfig = RuleConfig(severity="warning", at_most=0.1)
+    """How much a share of a label, a category, a script or a format of pictures may differ from the training data that
+    passed last (L-infinity). Drift is a warning unless told otherwise: what has truly changed is to be trained on."""
+
+    drift_js: RuleConfig = RuleConfig(severity="warning", at_most=0.1)
+    """Jensen-Shannon divergence, 0 to 1, of labels, categories, numbers, token lengths, and sizes and brightness of
+    pictures from the training data that passed last."""
+
+    drift_psi: RuleConfig = RuleConfig(severity="warning", at_most=0.25)
+    """Population stability index of the same. By rule of thumb 0.1 to 0.25 is a small shift, more a large one
+    (Siddiqi, Credit Risk Scorecards, 2006)."""
+
     @field_validator("*")
     @classmethod
     def _fill_in_the_default(cls, rule: RuleConfig, info: ValidationInfo) -> RuleConfig:

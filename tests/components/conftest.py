@@ -85,7 +85,12 @@ class DataSteps:
         return self._run(step, inputs, Schema(self.folder()), "schema")
 
     def anomalies(
-        self, examples: Examples, statistics: ExampleStatistics, schema: Schema, **parameters: Any
+        self,
+        examples: Examples,
+        statistics: ExampleStatistics,
+        schema: Schema,
+        previous: ExampleStatistics | None = None,
+        **parameters: Any,
     ) -> ExampleAnomalies:
         step = ExampleValidator(
             examples=_promise(Examples),
@@ -93,7 +98,7 @@ class DataSteps:
             schema=_promise(Schema),
             **{"label": "label", **parameters},
         )
-        inputs = {"examples": examples, "statistics": statistics, "schema": schema}
+        inputs = {"examples": examples, "statistics": statistics, "schema": schema, "previous": previous}
         return self._run(step, inputs, ExampleAnomalies(self.folder()), "anomalies")
 
     def judged(

@@ -37,12 +37,16 @@ def only(verdicts: Mapping[str, list[RuleVerdict]], rule: str) -> RuleVerdict:
 def test_clean_data_passes_every_rule(steps: Any) -> None:
     verdicts = steps.judged(steps.examples({"train": news(60, 1), "eval": news(20, 2), "test": news(30, 3)}))
     assert failing(verdicts) == []
-    assert {verdict.verdict for found in verdicts.values() for verdict in found} == {"passed"}
+    drift = ("drift_linf", "drift_js", "drift_psi")
+    assert {rule: [v.verdict for v in found] for rule, found in verdicts.items()} == {
+        rule: ["skipped" if rule in drift else "passed"] for rule in verdicts
+    }
     assert list(verdicts) == [
         "invalid_utf8", "nul_byte", "ragged_row", "malformed_row", "missing_label", "single_class", "missing_class",
         "unknown_label", "missing_feature", "wrong_type", "out_of_domain", "empty_text", "duplicates",
-        "near_duplicates", "conflicting_labels", "leakage", "label_shift",
+        "near_duplicates", "conflicting_labels", "leakage", "label_shift", *drift,
     ]  # fmt: skip
+    assert verdicts["drift_psi"][0].expected.endswith("at most 0.25; skipped: no data has passed before")
     (single,) = verdicts["single_class"]
     assert single.found == "train: 2 labels: `a`, `b`"
 
@@ -228,7 +232,8 @@ def test_rules_that_cannot_apply_say_so(steps: Any) -> None:
     verdicts = steps.judged(steps.examples({"train": rows}, {"text": "BYTES", "label": "FLOAT"}))
     skipped = {rule: found[0].expected for rule, found in verdicts.items() if found[0].verdict == "skipped"}
     assert sorted(skipped) == [
-        "conflicting_labels", "label_shift", "leakage", "missing_class", "single_class", "unknown_label",
+        "conflicting_labels", "drift_js", "drift_linf", "drift_psi", "label_shift", "leakage", "missing_class",
+        "single_class", "unknown_label",
     ]  # fmt: skip
     assert skipped["leakage"].endswith("skipped: there is no split but `train`")
     assert skipped["single_class"].endswith("skipped: only a classification has classes")

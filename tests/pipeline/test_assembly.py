@@ -57,11 +57,10 @@ def step(pipeline: Pipeline, name: str) -> Component:
 
 
 def wires(component: Component) -> dict[str, str]:
-    """Input to `Producer.output`; the latest blessed model is `?Producer.output`."""
+    """Input to `Producer.output`; what lineage promises is `?Producer.output`."""
     shown = {}
     for name, promise in component.inputs.items():
-        mark, channel = ("?", promise.other_than) if isinstance(promise, LatestBlessed) else ("", promise)
-        assert isinstance(channel, Channel)
+        mark, channel = "" if isinstance(promise, Channel) else "?", component.channel(promise)
         shown[name] = f"{mark}{channel.producer.name}.{channel.output}"
     return shown
 
@@ -76,6 +75,7 @@ def test_the_wires_are_those_of_the_design(file: Path) -> None:
             "examples": "ExampleGen.examples",
             "statistics": "StatisticsGen.statistics",
             "schema": "SchemaGen.schema",
+            "previous": "?StatisticsGen.statistics",
         },
         "Transform": {"examples": "ExampleGen.examples", "schema": "SchemaGen.schema"},
         "Trainer": {

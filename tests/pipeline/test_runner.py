@@ -57,6 +57,26 @@ def test_outputs_lie_where_the_layout_says(toys: ModuleType, project: Path) -> N
     assert "trainworks.ToyTrainer: trained on 10 rows" in result.log.read_text()
 
 
+def test_a_gate_sees_what_passed_last_and_a_night_without_change_is_cached(toys: ModuleType, project: Path) -> None:
+    rows = project / "rows.txt"
+
+    def night(content: str) -> tuple[str, str, str]:
+        rows.write_text(content)
+        result = run_pipeline(toys.toy_pipeline(project))
+        step = result["ToyValidator"]
+        return result.status, step.status, (step.outputs["anomalies"].uri / "before.txt").read_text()
+
+    one, two, bad = "row\n" * 10, "row\n" * 20, "bad\n" * 5
+    assert night(one) == ("succeeded", "executed", "none")
+    assert night(one) == ("succeeded", "cached", "none")
+    assert night(two) == ("succeeded", "executed", "10")
+    assert night(two) == ("succeeded", "cached", "10")
+    assert night(bad) == ("refused", "executed", "20")
+    assert night(bad) == ("refused", "cached", "20")
+    assert night(one) == ("succeeded", "executed", "20")
+    assert night(two) == ("succeeded", "cached", "10")
+
+
 def test_a_comment_costs_nothing_and_a_parameter_costs_what_depends_on_it(toys: ModuleType, project: Path) -> None:
     run_pipeline(toys.toy_pipeline(project))
     result = run_pipeline(toys.toy_pipeline(project, epochs=5))

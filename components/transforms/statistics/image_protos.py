@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.transforms.statistics.duplicates import TextMatches
 from components.transforms.statistics.findings import finding, near_finding, sources
-from components.transforms.statistics.histograms import QUANTILES, write_buckets, write_ranks
+from components.transforms.statistics.histograms import QUANTILES, write_buckets, write_percentiles, write_ranks
 from components.transforms.statistics.images import ImageStatistics
 from components.transforms.statistics.neighbours import NearMatches
 from components.transforms.statistics.numbers import Distribution
@@ -63,3 +63,4 @@ def _write_measure(
         message.custom_stats.add(name=f"image_min_{name}", num=distribution.low)
         message.custom_stats.add(name=f"image_median_{name}", num=distribution.quantiles([0.5])[0])
         message.custom_stats.add(name=f"image_max_{name}", num=distribution.high)
+    write_percentiles(message, distribution, f"image_{name}")

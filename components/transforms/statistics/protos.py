@@ -9,7 +9,13 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.transforms.statistics.duplicates import TextMatches
 from components.transforms.statistics.features import FeatureStatistics, SplitStatistics
 from components.transforms.statistics.findings import finding, near_finding, sources
-from components.transforms.statistics.histograms import QUANTILES, STANDARD, write_buckets, write_ranks
+from components.transforms.statistics.histograms import (
+    QUANTILES,
+    STANDARD,
+    write_buckets,
+    write_percentiles,
+    write_ranks,
+)
 from components.transforms.statistics.image_protos import image_quality, write_images
 from components.transforms.statistics.neighbours import NearMatches
 from components.transforms.statistics.numbers import Distribution
@@ -43,6 +49,7 @@ def to_bytes(split: str, parts: SplitParts) -> bytes:
         message.path.step.append(name)
         if feature.numbers:
             _write_numbers(message.num_stats, feature)
+            write_percentiles(message, feature.numbers.distribution)
         elif _is_binary(feature):
             _write_bytes(message.bytes_stats, feature, parts.values.get(name))
         else:
@@ -129,6 +136,7 @@ def _write_tokens(message: statistics_pb2.FeatureNameStatistics, text: TextStati
         for name, length in zip(_TAILS, tokens.quantiles(_TAILS.values()), strict=True):
             message.custom_stats.add(name=f"token_length_{name}", num=length)
         message.custom_stats.add(name="token_length_max", num=tokens.high)
+    write_percentiles(message, tokens, "token_length")
     for name, counts in (("scripts", text.letters), ("script_texts", text.texts_with)):
         present = sorted(np.flatnonzero(counts).tolist(), key=lambda script: (-counts[script], script))
         ranks = ((SCRIPTS[script], int(counts[script])) for script in present)

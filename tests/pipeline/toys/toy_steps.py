@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.component import Component, Context, Input, LatestBlessed, Output
+from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output
 from pipeline.pipeline import Pipeline
 from schemas.artifacts import (
     ExampleAnomalies,
@@ -71,17 +71,20 @@ class ToySchema(Component):
 
 
 class ToyValidator(Component):
-    """Refuses rows that say `bad`."""
+    """Refuses rows that say `bad`, and writes down how many rows passed last."""
 
     gate = "anomalies"
 
     severity: Severity = "error"
     examples: Input[Examples]
     schema: Input[Schema]
+    previous: Input[Examples] | None
     anomalies: Output[ExampleAnomalies]
 
     def run(self, context: Context) -> None:
-        rows = [row for shard in self.examples.shards("train") for row in shard.read_text().splitlines()]
+        rows = _rows(self.examples)
+        before = "none" if self.previous is None else str(len(_rows(self.previous)))
+        (self.anomalies.uri / "before.txt").write_text(before)
         bad = sorted(row for row in rows if "bad" in row)
         Verdict(
             rules=(
@@ -96,6 +99,11 @@ class ToyValidator(Component):
                 RuleVerdict(rule="rows", expected="at least 1", found=str(len(rows)), verdict="passed"),
             )
         ).save(self.anomalies.uri)
+        self.anomalies.properties["accepted"] = int(not bad or self.severity == "warning")
+
+
+def _rows(examples: Examples) -> list[str]:
+    return [row for shard in examples.shards("train") for row in shard.read_text().splitlines()]
 
 
 class ToyTrainer(Component):
@@ -207,7 +215,9 @@ def toy_pipeline(
 ) -> Pipeline:
     gen = ToyGen(source="rows.txt")
     schema = ToySchema(frozen="frozen.pbtxt", examples=gen.examples)
-    validator = ToyValidator(severity=severity, examples=gen.examples, schema=schema.schema)
+    validator = ToyValidator(
+        severity=severity, examples=gen.examples, schema=schema.schema, previous=LatestAccepted("examples")
+    )
     trainer = ToyTrainer(examples=gen.examples, seconds=seconds, epochs=epochs)
     evaluator = ToyEvaluator(
         accuracy=accuracy,
