@@ -161,6 +161,13 @@ class Component:
         """Files outside the pipeline that are read; their contents are part of the fingerprint."""
         return ()
 
+    def resolved(self, base: Path) -> Self:
+        """A copy that has decided what it reads, where that may change at any time; called once, before all else.
+
+        Its external inputs, and what it reads when it runs, then stay the same for the rest of the run.
+        """
+        return self
+
     def external_outputs(self, base: Path) -> Sequence[Path]:
         """Those of its external inputs that a run of this component may itself write, such as a schema it freezes.
 

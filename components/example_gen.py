@@ -1,21 +1,27 @@
 """ExampleGen: raw files to tf.Example, split by split, with a report of every defect met on the way."""
 
+import copy
 import difflib
 import json
+import logging
+import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from components.component import Component, Context, FileGroup, Output
 from components.input_files import as_globs, matched_files, matched_folders, prepared_files
 from components.picture_files import files_of_classes, may_be_path
+from components.spans import FoundSpans, data_of_spans, find_spans, vanished
 from schemas.artifacts import Examples
 from schemas.config import DataConfig, HoldoutConfig, Task
 from schemas.errors import ConfigError, DataError
-from schemas.ingestion import SOURCE, FeatureType, Ingestion
+from schemas.ingestion import SOURCE, FeatureType, Ingestion, SpanRows
 from schemas.names import is_split_name
+from schemas.spans import Span, properties_of
 
 if TYPE_CHECKING:
     from components.transforms.columns import Column, Role
@@ -36,6 +42,9 @@ class ExampleGen(Component):
     Pictures stay encoded. Each is looked through and decoded once (`components/transforms/pictures.py`), so that every
     picture of the examples can be decoded.
 
+    Of data that comes in spans it reads those that `data.spans` lets in, decided once a run (`components/spans.py`);
+    the newest is the examples' `span`, all of them their `spans`. What a file gives does not depend on other files.
+
     Args:
         data: the pipeline file's `data` section.
         task: decides the label's type.
@@ -43,8 +52,8 @@ class ExampleGen(Component):
     Raises:
         ConfigError: a split's name or a holdout does not go with the rest; tensorflow-datasets is missing;
             `images.root` is no folder.
-        DataError: nothing matches, a folder has no folder a class, a file or column is missing or unreadable, or a
-            split comes out empty.
+        DataError: nothing matches, a folder has no folder a class, a file or column is missing or unreadable, a split
+            comes out empty, there is no span to read, or one vanishes while it is read.
     """
 
     data: DataConfig
@@ -53,24 +62,57 @@ class ExampleGen(Component):
 
     libraries: ClassVar[tuple[str, ...]] = ("apache-beam", "pyarrow", "tensorflow")
 
+    def __init__(self, *, name: str | None = None, **fields: object) -> None:
+        super().__init__(name=name, **fields)
+        self._found: FoundSpans | None = None
+        self._read = self.data
+        """What is read: `data` with files in place of spans."""
+
+    def resolved(self, base: Path) -> Self:
+        """Decides which spans are read; says which are left for the next run."""
+        if self.data.spans is None:
+            return self
+        resolved = copy.copy(self)
+        resolved._found = find_spans(self.data, base)
+        resolved._read = data_of_spans(self.data, resolved._found, base)
+        if later := resolved._found.left_for_later():
+            logging.getLogger(f"trainworks.{self.name}").warning(later)
+        return resolved
+
     def external_inputs(self, base: Path) -> Sequence[Path | FileGroup]:
-        data = self.data
+        if self.data.spans and not self._found:
+            return self.resolved(base).external_inputs(base)
+        try:
+            return self._inputs(base)
+        except DataError as error:
+            raise self._gone(base) or error from error
+
+    def _inputs(self, base: Path) -> Sequence[Path | FileGroup]:
+        data = self._read
         if data.format == "tfds":
             return prepared_files(data, base)
         match = matched_folders if data.format == "image-folder" else matched_files
         found = sorted({path for split, globs in data.splits.items() for path, _ in match(split, globs, base)})
+        empty = [FileGroup(base / folder, ()) for folder in self._found.empty_places] if self._found else []
         if data.format == "image-folder":
-            return [FileGroup(folder, tuple(files_of_classes(folder))) for folder in found]
+            return [*(FileGroup(folder, tuple(files_of_classes(folder))) for folder in found), *empty]
         if data.images and data.images.source == "path":
-            return [*found, *_named_pictures(data, base)]
-        return found
+            return [*found, *_named_pictures(data, base), *empty]
+        return [*found, *empty]
 
     def run(self, context: Context) -> None:
+        if self.data.spans and not self._found:
+            return self.resolved(context.base).run(context)
         try:
             self._ingest(context)
-        except BaseException:
+        except BaseException as error:
             _clear(self.examples.uri)
+            if isinstance(error, Exception) and (gone := self._gone(context.base)):
+                raise gone from error
             raise
+
+    def _gone(self, base: Path) -> DataError | None:
+        return vanished(self._found, base) if self._found else None
 
     def _ingest(self, context: Context) -> None:
         import apache_beam as beam
@@ -79,13 +121,14 @@ class ExampleGen(Component):
         from components.transforms.ingest import Ingest, load_report
         from components.transforms.readers import make_reader
 
-        holdout = _checked_holdout(self.data)
-        reader = make_reader(self.data, context.base)
-        sources = list(sources_of(self.data, context.base))
+        data = self._read
+        holdout = _checked_holdout(data)
+        reader = make_reader(data, context.base)
+        sources = list(sources_of(data, context.base))
         columns = self._columns(probed(reader, sources, self._wanted(holdout)))
         units = units_of(reader, sources)
         report = self.examples.uri / ".ingested.json"
-        pictures = pictures_of(self.data, columns, context.base)
+        pictures = pictures_of(data, columns, context.base)
         ingest = Ingest(reader, columns, holdout, self.examples.uri, report, pictures=pictures)
         size = _bytes_of(self.external_inputs(context.base)) >> 20
         with (
@@ -96,7 +139,7 @@ class ExampleGen(Component):
             _ = pipeline | beam.Create(units, reshuffle=False) | ingest
         ingested = load_report(report)
         report.unlink()
-        self._publish(ingested, columns, holdout)
+        self._publish(ingested, columns, holdout, self._span_rows(units, ingested, context.base))
 
     def _wanted(self, holdout: HoldoutConfig | None) -> dict[str, str]:
         """Columns to write, each with the key of the pipeline file that asks for it; the most telling one."""
@@ -134,7 +177,27 @@ class ExampleGen(Component):
         sides: tuple[Role, ...] = ("xmin", "ymin", "xmax", "ymax")
         return sides[(self.data.box or ()).index(column)]
 
-    def _publish(self, ingested: "Ingested", columns: "Sequence[Column]", holdout: HoldoutConfig | None) -> None:
+    def _span_rows(self, units: "Sequence[Unit]", ingested: "Ingested", base: Path) -> tuple[SpanRows, ...]:
+        """What came of each span, told by the files that shards were made of."""
+        found = self._found or FoundSpans()
+        spans = {os.path.normpath(base / path): one.span for one in found.read for path in one.paths}
+        rows: dict[Span, Counter[str]] = {one.span: Counter() for one in (*found.read, *found.empty)}
+        of_unit = {unit.place: spans.get(unit.source.path) for unit in units}
+        for shard in ingested.shards:
+            if span := of_unit[shard.order[0]]:
+                rows[span][shard.split] += shard.count
+        return tuple(
+            SpanRows(span=span.number, version=span.version, name=span.name, rows=dict(sorted(rows[span].items())))
+            for span in sorted(rows)
+        )
+
+    def _publish(
+        self,
+        ingested: "Ingested",
+        columns: "Sequence[Column]",
+        holdout: HoldoutConfig | None,
+        spans: tuple[SpanRows, ...],
+    ) -> None:
         from components.transforms.shards import commit_shards
 
         if ingested.failures:
@@ -149,9 +212,11 @@ class ExampleGen(Component):
                 columns={column.name: column.type for column in columns} | {SOURCE: "BYTES"},
                 rows={name: counts[name] for name in names},
                 defects=tuple(tally.defect() for tally in ingested.tallies),
+                spans=spans,
             )
         )
-        self.examples.properties.update(split_names=json.dumps(names), span=0, version=0)
+        read = self._found.spans if self._found else ()
+        self.examples.properties.update(split_names=json.dumps(names), **properties_of(read))
 
 
 def _checked_holdout(data: DataConfig) -> HoldoutConfig | None:

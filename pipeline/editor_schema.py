@@ -34,6 +34,7 @@ def editor_schema() -> Json:
     names = {model: _name(references[model, "validation"]) for model in models}
     _describe(names, definitions)
     _spare_folders_of_pictures(definitions[DataConfig.__name__])
+    _take_a_pattern_for_splits(definitions[DataConfig.__name__])
     top: Json = dict(definitions[names[PipelineConfig]])
     training = references[TrainingConfig, "validation"]
     shipped = [_of_family(name, definitions[names[config]]) for name, config in families]
@@ -83,6 +84,16 @@ def _spare_folders_of_pictures(data: Json) -> None:
     data["required"] = [name for name in data["required"] if name not in named]
     data["if"] = {"properties": {"format": {"const": "image-folder"}}}
     data["else"] = {"required": named}
+
+
+def _take_a_pattern_for_splits(data: Json) -> None:
+    """`spans: <pattern>` stands in place of `splits`."""
+    pattern = {"type": "string"}
+    data["required"] = [name for name in data["required"] if name != "splits"]
+    data["allOf"] = [
+        {"if": {"required": ["spans"], "properties": {"spans": pattern}}, "else": {"required": ["splits"]}},
+    ]
+    data["properties"]["spans"]["anyOf"].append(pattern)
 
 
 def _of_family(name: str, settings: Json) -> Json:

@@ -90,6 +90,7 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
     deadline = Deadline.after(run.pipeline.attempts(component).timeout_seconds)
     try:
         with run.cancellation.interruptible(deadline):
+            component = component.resolved(run.pipeline.base)
             parts = _ingredients(run, component, inputs)
             cached = run.lineage.find_cached(run.pipeline.name, component.name, combined(parts))
             gone = _gone(run, component, inputs, cached) if run.use_cache and cached else ""

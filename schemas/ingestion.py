@@ -47,11 +47,26 @@ class Defect(BaseModel):
     dropped: bool = False
 
 
+class SpanRows(BaseModel):
+    """What a span came to: its number, its version, its name (a number or a day), and examples split by split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    span: int
+    version: int
+    name: str
+    rows: dict[str, int]
+
+
 class Ingestion(BaseModel):
-    """The report itself. `rows` counts the examples written, split by split; `columns` names every feature written."""
+    """The report itself. `rows` counts the examples written, split by split; `columns` names every feature written.
+
+    `spans`, oldest first, is empty where the data has none. A span that holds nothing is among them, with no rows.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     columns: dict[str, FeatureType]
     rows: dict[str, int]
     defects: tuple[Defect, ...] = ()
+    spans: tuple[SpanRows, ...] = ()

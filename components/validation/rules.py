@@ -10,11 +10,13 @@ from components.validation.drift import drift_js, drift_linf, drift_psi
 from components.validation.images import blank_image
 from components.validation.inspection import Inspection, Judgement, Rule
 from components.validation.labels import label_shift, missing_class, single_class, unknown_label
+from components.validation.spans import empty_span
 from components.validation.texts import empty_text
 from schemas.config import ValidationConfig
 from schemas.ingestion import PictureDefect
 
 _RULES = (
+    empty_span,
     single_class,
     missing_class,
     unknown_label,
@@ -59,4 +61,6 @@ def _concerns(rule: str, inspection: Inspection) -> bool:
     """Whether a rule is about what this data holds; data with neither texts nor pictures counts as text."""
     if rule in _OF_IMAGES:
         return inspection.has_images
+    if rule == empty_span.__name__:
+        return bool(inspection.ingestion.spans)
     return rule != "empty_text" or inspection.has_texts or not inspection.has_images

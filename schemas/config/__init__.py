@@ -11,6 +11,7 @@ from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, ScheduleConfig, TransformConfig
 from schemas.config.section import Section
+from schemas.config.spans import SpanPoint, SpansConfig
 from schemas.config.steps import StepConfig, step_config
 from schemas.config.task import CLASS_TASKS, Modality, Task
 from schemas.config.training import TrainingConfig
@@ -35,6 +36,8 @@ __all__ = [
     "RuleConfig",
     "ScheduleConfig",
     "Section",
+    "SpanPoint",
+    "SpansConfig",
     "StepConfig",
     "Task",
     "TrainingConfig",

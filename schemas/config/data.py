@@ -1,11 +1,14 @@
 """Section `data`: where the examples are, and what their columns mean."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.config.section import Section
+from schemas.config.spans import SpansConfig
 from schemas.config.task import Modality
+from schemas.span_pattern import SpanPattern, names_spans
 
 Format = Literal["csv", "jsonl", "parquet", "tfrecord", "prediction-log", "image-folder", "tfds"]
 
@@ -73,7 +76,12 @@ class DataConfig(Section):
 
     format: Format
     splits: dict[str, Globs] = Field(min_length=1)
-    """Split name to a glob, or a list of globs, of files; for `tfds`, to a split of the data set."""
+    """Split name to a glob, or a list of globs, of files; for `tfds`, to a split of the data set. In quotes, globs may
+    hold `{SPAN}`, `{VERSION}`, or `{YYYY}`, `{MM}` and `{DD}`; see `spans`."""
+
+    spans: SpansConfig | None = None
+    """Which spans are read, where globs hold `{SPAN}` or a date. One such glob alone, in place of `splits`, is that of
+    `train`."""
 
     holdout: HoldoutConfig | None = None
     """Cut from a split. Unless given, and unless `splits` has `eval` or `validation`, 10 % of `train` become `eval`."""
@@ -129,6 +137,24 @@ class DataConfig(Section):
             return given | {"images": {"from": "bytes"} | images}
         return given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spans_of_a_pattern(cls, given: Any) -> Any:
+        """One pattern in place of `splits` is that of `train`; patterns in `splits` need no section `spans`."""
+        if not isinstance(given, dict):
+            return given
+        spans, splits = given.get("spans"), given.get("splits")
+        if isinstance(spans, str):
+            if splits is not None:
+                raise ValueError("`spans: <pattern>` stands in place of `splits`. Give one of them")
+            return {**given, "splits": {"train": spans}, "spans": {}}
+        globs = splits.values() if isinstance(splits, dict) else ()
+        if spans is None and any(
+            names_spans(glob) for some in globs for glob in _listed(some) if isinstance(glob, str)
+        ):
+            return {**given, "spans": {}}
+        return given
+
     @model_validator(mode="after")
     def _train_is_there(self) -> Self:
         if "train" not in self.splits:
@@ -147,6 +173,20 @@ class DataConfig(Section):
         if images and images.root is not None and (self.format == "image-folder" or images.source == "bytes"):
             raise ValueError("`images.root` is where paths in rows start from; here are none. Leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _spans_fit(self) -> Self:
+        if self.spans is not None:
+            if self.format == "tfds":
+                raise ValueError("`spans` are of files; format `tfds` has none. Take the splits of the data set")
+            _check_spans(self.spans, self.span_patterns, folders=self.format == "image-folder")
+        return self
+
+    @property
+    def span_patterns(self) -> dict[str, tuple[SpanPattern, ...]]:
+        """Splits whose globs tell spans, and those globs."""
+        found = {name: tuple(map(SpanPattern, filter(names_spans, _listed(g)))) for name, g in self.splits.items()}
+        return {name: patterns for name, patterns in found.items() if patterns}
 
     @property
     def modality(self) -> Modality:
@@ -170,3 +210,35 @@ class DataConfig(Section):
     def split_names(self) -> tuple[str, ...]:
         """Every split of the examples: those given, then those held out."""
         return (*self.splits, *(self.effective_holdout.fractions if self.effective_holdout else ()))
+
+
+def _listed(globs: object) -> Sequence[Any]:
+    """One glob or several, as several; none where a mistake stands in their place."""
+    if isinstance(globs, str):
+        return [globs]
+    return globs if isinstance(globs, list | tuple) else ()
+
+
+def _check_spans(spans: SpansConfig, patterns: Mapping[str, Sequence[SpanPattern]], *, folders: bool) -> None:
+    """Raises a ValueError where patterns contradict each other or the section."""
+    if "train" not in patterns:
+        raise ValueError('`spans` need a glob of `train` that tells them, such as "data/span-{SPAN}/*.csv", in quotes')
+    every = [pattern for of_split in patterns.values() for pattern in of_split]
+    for pattern in every:
+        if (pattern.dated, pattern.versioned) != (every[0].dated, every[0].versioned):
+            raise ValueError(
+                f"all patterns must tell spans in the same words. Received: {every[0].text}, {pattern.text}"
+            )
+        if spans.marker and not pattern.tail and not folders:
+            raise ValueError(f"with `spans.marker`, a span must have a folder of its own. Received: {pattern.text!r}")
+        if spans.marker and not pattern.tail and not spans.marker.startswith("."):
+            raise ValueError("`spans.marker` must begin with a full stop among pictures, to be none of them")
+    for point in spans.points:
+        if isinstance(point, int) == every[0].dated:
+            kind = "a day, such as 2026-11-25" if every[0].dated else "a number"
+            raise ValueError(f"a span of {every[0].text!r} must be {kind}. Received: {point}")
+    for name in spans.newest_only:
+        if name == "train" or name not in patterns:
+            raise ValueError(
+                f"`spans.newest_only` must name splits, beside `train`, whose globs tell spans. Received: {name}"
+            )

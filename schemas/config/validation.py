@@ -57,6 +57,9 @@ class ValidationConfig(Section):
     empty_class: RuleConfig = RuleConfig(severity="warning", at_most=0.0)
     """Folders of a class without a file, as a share of the files there are."""
 
+    empty_span: RuleConfig = RuleConfig(severity="error", at_most=0.0)
+    """Share of the spans that hold no example: no file, files of no bytes, or no row that could be kept."""
+
     single_class: RuleConfig = RuleConfig(severity="error")
     """The training split must hold at least two labels."""
 

@@ -40,6 +40,9 @@ def errors(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
         return [f"{at}: {value!r} does not match {schema['pattern']}"]
     if isinstance(value, int | float) and value < schema.get("minimum", value):
         return [f"{at}: {value} is below {schema['minimum']}"]
+    if "allOf" in schema:
+        rest = {key: value for key, value in schema.items() if key != "allOf"}
+        return [e for part in (*schema["allOf"], rest) for e in errors(value, part, root, at)]
     if "if" in schema and errors(value, schema["if"], root, at):
         rest = {key: value for key, value in schema.items() if key != "if"}
         return errors(value, rest, root, at) + errors(value, schema["else"], root, at)
@@ -81,6 +84,8 @@ def test_shipped_files_are_valid(schema: dict[str, Any], path: Path) -> None:
         ({"task": "x"}, "$.task: 'x' is none of ['classification', 'multi-label', 'localization', 'regression']"),
         ({"data": {"format": "csv"}}, "$.data: splits is missing"),
         ({"data": {"format": "csv", "splits": {"train": "a"}}}, "$.data: label is missing"),
+        ({"data": {"format": "csv", "spans": {"window": 7}}}, "$.data: splits is missing"),
+        ({"data": {"format": "csv", "spans": {"window": "7"}}}, "$.data.spans.window: '7' is no integer"),
         ({"push": {}}, "$.push: directory is missing"),
     ],
 )
@@ -93,6 +98,12 @@ def test_empty_sections_and_one_s_own_family_are_valid(schema: dict[str, Any]) -
     recipe = yaml.safe_load(SHIPPED[0].read_text(encoding="utf-8"))
     changed = {**recipe, "push": None, "training": None, "model": {"family": "mine.family:Mine", "anything": 1}}
     assert errors(changed, schema, schema) == []
+
+
+def test_a_pattern_of_spans_stands_in_place_of_splits(schema: dict[str, Any]) -> None:
+    recipe = yaml.safe_load(SHIPPED[0].read_text(encoding="utf-8"))
+    data = {"format": "csv", "spans": "data/{SPAN}.csv", "features": {"text": "text"}, "label": "label"}
+    assert errors({**recipe, "data": data}, schema, schema) == []
 
 
 def test_every_family_is_an_option(schema: dict[str, Any]) -> None:

@@ -1,0 +1,331 @@
+"""Which spans a run reads: on real folders, with the clock given."""
+
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.spans import FoundSpans, data_of_spans, find_spans, newest_span, settled_spans, vanished
+from schemas.config import DataConfig
+from schemas.errors import DataError
+from schemas.spans import Span
+
+NOW = 1_800_000_000.0
+LONG_AGO = NOW - 10_000
+
+
+def put(path: Path, content: str = "label,text\na,b\n", *, changed: float = LONG_AGO) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    os.utime(path, (changed, changed))
+    return path
+
+
+def config(
+    pattern: str = "data/span-{SPAN}/*.csv", *, format: str = "csv", splits: Any = None, **spans: Any
+) -> DataConfig:
+    given = {"splits": splits or {"train": pattern}, "spans": spans, "format": format}
+    return DataConfig.model_validate({**given, "features": {"text": "text"}, "label": "label"})
+
+
+def numbers(data: DataConfig, base: Path) -> list[int]:
+    return [span.number for span in settled_spans(data, base, NOW)]
+
+
+@pytest.fixture
+def six(tmp_path: Path) -> Path:
+    """Spans 1 to 6 but 4, which is not there."""
+    for number in (1, 2, 3, 5, 6):
+        put(tmp_path / "data" / f"span-{number}" / "rows.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("spans", "read"),
+    [
+        ({}, [1, 2, 3, 5, 6]),
+        ({"window": 1}, [6]),
+        ({"window": 3}, [3, 5, 6]),
+        ({"window": 30}, [1, 2, 3, 5, 6]),
+        ({"range": [2, 5]}, [2, 3, 5]),
+        ({"exclude": [6, 2]}, [1, 3, 5]),
+        ({"window": 2, "exclude": [5]}, [3, 6]),
+        ({"range": [4, 4]}, []),
+    ],
+)
+def test_windows_ranges_and_exclusions(six: Path, spans: dict[str, Any], read: list[int]) -> None:
+    data = config(**spans)
+    assert numbers(data, six) == read
+    newest = newest_span(data, six, NOW)
+    assert (newest.number if newest else None) == (read[-1] if read else None)
+
+
+def test_days_are_spans(tmp_path: Path) -> None:
+    for day in ("2026-10-31", "2026-11-01", "2026-11-25"):
+        put(tmp_path / "data" / day / "rows.csv")
+    data = config("data/{YYYY}-{MM}-{DD}/*.csv", range=["2026-11-01", "2026-12-31"])
+    assert settled_spans(data, tmp_path, NOW) == (Span(20758, 0, True), Span(20782, 0, True))
+    assert str(newest_span(data, tmp_path, NOW)) == "2026-11-25"
+
+
+def test_the_newest_version_of_a_span_counts(tmp_path: Path) -> None:
+    for name in ("span-1/v1", "span-1/v9", "span-1/v10", "span-2/v3"):
+        put(tmp_path / "data" / name / "rows.csv")
+    data = config("data/span-{SPAN}/v{VERSION}/*.csv")
+    found = find_spans(data, tmp_path, NOW)
+    assert found.spans == (Span(1, 10), Span(2, 3))
+    assert data_of_spans(data, found, tmp_path).splits == {
+        "train": ("data/span-1/v10/rows.csv", "data/span-2/v3/rows.csv")
+    }
+
+
+def test_spans_come_in_order_of_number_whatever_their_names(tmp_path: Path) -> None:
+    for number in (9, 10, 100):
+        put(tmp_path / f"{number}.csv")
+    data = config("{SPAN}.csv")
+    found = find_spans(data, tmp_path, NOW)
+    assert data_of_spans(data, found, tmp_path).splits == {"train": ("9.csv", "10.csv", "100.csv")}
+
+
+def test_a_span_settles_once_its_youngest_file_is_old_enough(six: Path) -> None:
+    put(six / "data" / "span-6" / "more.csv", changed=NOW - 30)
+    assert numbers(config(), six) == [1, 2, 3, 5]
+    assert numbers(config(settle_seconds=31), six) == [1, 2, 3, 5]
+    assert numbers(config(settle_seconds=30), six) == [1, 2, 3, 5, 6]
+    assert newest_span(config(), six, NOW) == Span(5)
+    assert newest_span(config(), six, NOW + 30) == Span(6)
+
+
+def test_what_waits_is_said_in_one_line(six: Path) -> None:
+    put(six / "data" / "span-6" / "rows.csv", changed=NOW - 12)
+    put(six / "data" / "span-5" / "rows.csv", changed=NOW + 3600)
+    found = find_spans(config(), six, NOW)
+    assert found.left_for_later() == (
+        "left for the next run, still being written: span 5 (changed 3600 s in the future, says its time); "
+        "6 (changed 12 s ago, settles after 60 s)"
+    )
+    assert find_spans(config(), six, NOW + 100_000).left_for_later() == ""
+
+
+def test_many_that_wait_are_counted(six: Path) -> None:
+    found = find_spans(config(marker="_SUCCESS"), six, NOW)
+    assert found.spans == ()
+    assert found.left_for_later().endswith("; 3 (no _SUCCESS in data/span-3); and 2 more")
+
+
+def test_a_marker_settles_a_span_at_once(six: Path) -> None:
+    put(six / "data" / "span-6" / "rows.csv", changed=NOW)
+    put(six / "data" / "span-6" / "_SUCCESS", "", changed=NOW)
+    data = config("data/span-{SPAN}/*", marker="_SUCCESS")
+    found = find_spans(data, six, NOW)
+    assert found.spans == (Span(6),)
+    assert data_of_spans(data, found, six).splits == {"train": ("data/span-6/rows.csv",)}
+    assert settled_spans(config(marker="_SUCCESS", settle_seconds=5), six, NOW) == ()
+
+
+def test_an_older_version_serves_while_a_newer_one_is_written(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "span-1" / "v1" / "rows.csv")
+    put(tmp_path / "data" / "span-1" / "v2" / "rows.csv", changed=NOW)
+    found = find_spans(config("data/span-{SPAN}/v{VERSION}/*.csv"), tmp_path, NOW)
+    assert found.spans == (Span(1, 1),)
+    assert [one.span for one in found.waiting] == [Span(1, 2)]
+
+
+def test_spans_that_hold_nothing_are_known_and_not_read(six: Path) -> None:
+    folder = six / "data" / "span-7"
+    folder.mkdir()
+    os.utime(folder, (LONG_AGO, LONG_AGO))
+    put(six / "data" / "span-8" / "rows.csv", "")
+    found = find_spans(config(window=2), six, NOW)
+    assert found.spans == (Span(5), Span(6))
+    assert [one.span for one in found.empty] == [Span(7), Span(8)]
+    assert found.empty_places == ("data/span-7", "data/span-8")
+
+
+def test_a_folder_that_was_just_made_waits(six: Path) -> None:
+    folder = six / "data" / "span-7"
+    folder.mkdir()
+    os.utime(folder, (NOW, NOW))
+    found = find_spans(config(), six, NOW)
+    assert [one.span for one in found.waiting] == [Span(7)]
+    assert found.empty == ()
+
+
+def test_several_folders_of_one_span_are_one(tmp_path: Path) -> None:
+    for region in ("eu", "us"):
+        put(tmp_path / region / "span-1" / "rows.csv")
+    data = config("*/span-{SPAN}/*.csv")
+    found = find_spans(data, tmp_path, NOW)
+    assert data_of_spans(data, found, tmp_path).splits == {"train": ("eu/span-1/rows.csv", "us/span-1/rows.csv")}
+
+
+def test_a_span_that_is_spelled_twice_is_a_mistake(six: Path) -> None:
+    put(six / "data" / "span-06" / "rows.csv")
+    with pytest.raises(DataError, match=r"`data/span-06` and `data/span-6` both spell span 6. Remove one"):
+        find_spans(config(), six, NOW)
+    assert numbers(config("data/span-{SPAN:1}/*.csv"), six) == [1, 2, 3, 5, 6]
+
+
+def test_a_day_that_does_not_exist_is_a_mistake(tmp_path: Path) -> None:
+    put(tmp_path / "2026-02-30.csv")
+    with pytest.raises(DataError, match=r"`2026-02-30.csv` fits '{YYYY}-{MM}-{DD}.csv' and names no day"):
+        find_spans(config("{YYYY}-{MM}-{DD}.csv"), tmp_path, NOW)
+
+
+SPLITS = {"train": "data/span-{SPAN}/train*.csv", "test": "data/span-{SPAN}/test.csv"}
+
+
+@pytest.fixture
+def two_splits(tmp_path: Path) -> Path:
+    for number in (1, 2, 3):
+        put(tmp_path / "data" / f"span-{number}" / "train-a.csv")
+        put(tmp_path / "data" / f"span-{number}" / "test.csv")
+    return tmp_path
+
+
+def concrete(data: DataConfig, base: Path) -> dict[str, Any]:
+    return dict(data_of_spans(data, find_spans(data, base, NOW), base).splits)
+
+
+def test_every_split_is_read_from_all_spans_of_the_window(two_splits: Path) -> None:
+    assert concrete(config(splits=SPLITS, window=2), two_splits) == {
+        "train": ("data/span-2/train-a.csv", "data/span-3/train-a.csv"),
+        "test": ("data/span-2/test.csv", "data/span-3/test.csv"),
+    }
+
+
+def test_a_split_may_be_the_newest_span_s_alone(two_splits: Path) -> None:
+    (two_splits / "data" / "span-2" / "test.csv").unlink()  # not looked at
+    assert concrete(config(splits=SPLITS, newest_only="test"), two_splits) == {
+        "train": ("data/span-1/train-a.csv", "data/span-2/train-a.csv", "data/span-3/train-a.csv"),
+        "test": ("data/span-3/test.csv",),
+    }
+
+
+def test_with_one_pattern_the_newest_span_judges_what_the_earlier_ones_taught(six: Path) -> None:
+    one = "data/span-{SPAN}/*.csv"
+    data = config(splits={"train": one, "test": one}, window=3, newest_only=["test"])
+    assert concrete(data, six) == {
+        "train": ("data/span-3/rows.csv", "data/span-5/rows.csv"),
+        "test": ("data/span-6/rows.csv",),
+    }
+    for number in (1, 2, 3, 5):
+        shutil.rmtree(six / "data" / f"span-{number}")
+    with pytest.raises(DataError, match=r"Split `train` is left without files: `test` takes those of span 6"):
+        concrete(data, six)
+
+
+def test_globs_without_spans_stay_as_they_are(two_splits: Path) -> None:
+    splits = {"train": ["old/*.csv", SPLITS["train"]], "test": "fixed.csv"}
+    assert concrete(config(splits=splits, window=1), two_splits) == {
+        "train": ("old/*.csv", "data/span-3/train-a.csv"),
+        "test": ("fixed.csv",),
+    }
+
+
+def test_a_span_that_lacks_a_split_is_a_mistake(two_splits: Path) -> None:
+    (two_splits / "data" / "span-2" / "test.csv").unlink()
+    message = "span 2 has files of `train` and none of `test`. Add them, or add 2 to `data.spans.exclude`"
+    with pytest.raises(DataError, match=message):
+        concrete(config(splits=SPLITS), two_splits)
+    assert concrete(config(splits=SPLITS, exclude=[2]), two_splits)["test"] == (
+        "data/span-1/test.csv",
+        "data/span-3/test.csv",
+    )
+
+
+def test_patterns_that_find_different_spans_are_a_mistake(two_splits: Path) -> None:
+    put(two_splits / "test" / "2.csv")
+    data = config(splits={"train": SPLITS["train"], "test": "test/{SPAN}.csv"})
+    with pytest.raises(DataError, match=r"span 1 has files of `train` and none of `test`"):
+        concrete(data, two_splits)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spans", "message"),
+    [
+        ("nowhere/{SPAN}.csv", {}, "There is no span to read: `nowhere/{SPAN}.csv`, looked for in .*lets in"),
+        (
+            "data/span-{SPAN}/*.csv",
+            {"marker": "_DONE"},
+            "There is no span to read.*no _DONE in data/span-1.*Wait for it",
+        ),
+        ("data/span-{SPAN}", {}, "`data/span-{SPAN}` must name files.*a folder. Did you mean `data/span-{SPAN}/.`"),
+        ("data/span-{SPAN}/*.json", {}, "with files of no bytes only: 1-3, 5-6"),
+    ],
+)
+def test_no_span_at_all_is_a_mistake(six: Path, pattern: str, spans: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        concrete(config(pattern, **spans), six)
+
+
+def test_spans_of_pictures(tmp_path: Path) -> None:
+    for number in (1, 2):
+        put(tmp_path / "data" / str(number) / "train" / "cat" / "a.png")
+    put(tmp_path / "data" / "2" / "train" / "dog" / "b.png", changed=NOW - 10)
+    (tmp_path / "data" / "3" / "train" / "cat").mkdir(parents=True)
+    os.utime(tmp_path / "data" / "3", (LONG_AGO, LONG_AGO))
+    data = config("data/{SPAN}/train", format="image-folder")
+    found = find_spans(data, tmp_path, NOW)
+    assert found.spans == (Span(1),)
+    assert [one.span for one in found.waiting] == [Span(2)]
+    assert [one.span for one in found.empty] == [Span(3)]
+    assert numbers(config("data/{SPAN}/train", format="image-folder", settle_seconds=10), tmp_path) == [1, 2]
+
+
+def test_what_vanishes_is_named(six: Path) -> None:
+    found = find_spans(config(), six, NOW)
+    assert vanished(found, six) is None
+    shutil.rmtree(six / "data" / "span-3")
+    assert "Span 3 vanished while it was read: `data/span-3/rows.csv` is gone." in str(vanished(found, six))
+
+
+def test_data_without_spans_has_none(tmp_path: Path) -> None:
+    data = (
+        config("a.csv")
+        if False
+        else DataConfig.model_validate(
+            {"format": "csv", "splits": {"train": "a.csv"}, "features": {"text": "text"}, "label": "label"}
+        )
+    )
+    assert newest_span(data, tmp_path) is None
+    assert find_spans(data, tmp_path) == FoundSpans()
+
+
+def test_any_window_is_the_tail_of_what_is_let_in(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    there = {number: chance.sample(range(1, 20), chance.randint(1, 3)) for number in chance.sample(range(300), 60)}
+    young = set(chance.sample(sorted(there), 10))
+    for number, versions in there.items():
+        for version in versions:
+            newest = version == max(versions)
+            changed = NOW - 1 if number in young and newest else LONG_AGO
+            put(tmp_path / f"{number:03}" / f"{version}.csv", changed=changed)
+    settled = {n: sorted(v)[-2:][0] if n in young else max(v) for n, v in there.items() if n not in young or len(v) > 1}
+    for _ in range(20):
+        window = chance.choice([None, chance.randint(1, 70)])
+        exclude = chance.sample(range(300), chance.randint(0, 100))
+        data = config("{SPAN:3}/{VERSION}.csv", window=window, exclude=exclude)
+        expected = [Span(n, settled[n]) for n in sorted(settled) if n not in exclude][-(window or 0) :]
+        assert list(settled_spans(data, tmp_path, NOW)) == expected, f"seed={seed}"
+        assert newest_span(data, tmp_path, NOW) == (expected[-1] if expected else None), f"seed={seed}"
+
+
+def test_the_newest_of_a_thousand_spans_is_found_without_looking_into_all(tmp_path: Path) -> None:
+    for number in range(1000):
+        folder = tmp_path / f"span-{number}"
+        folder.mkdir()
+        for name in ("train.csv", "test.csv"):
+            (folder / name).write_text("label,text\na,b\n")
+    data = config(splits={"train": "span-{SPAN}/train*.csv", "test": "span-{SPAN}/test.csv"}, settle_seconds=0)
+    started = time.process_time()
+    assert newest_span(data, tmp_path) == Span(999)
+    newest = time.process_time() - started
+    assert len(find_spans(data, tmp_path).read) == 1000
+    all_of_them = time.process_time() - started - newest
+    assert newest < all_of_them / 2, f"{newest:.3f} s for the newest, {all_of_them:.3f} s for all"
