@@ -21,9 +21,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
-from schemas.errors import TrainworksError
+from components.release.record import ReleaseRecord
+from schemas.errors import RefusalError, TrainworksError
 from schemas.files import sha256, sync, write_new
-from schemas.manifest import MANIFEST, SIGNATURE, Manifest, read_manifest, verify, write_manifest
+from schemas.manifest import MANIFEST, SIGNATURE, Manifest, model_digest, read_manifest, verify, write_manifest
 
 Added = Mapping[PurePosixPath, bytes]
 """Path within a version to the content of a small file."""
@@ -70,6 +71,7 @@ def push_version(
             the same model is adopted whatever it has added.
 
     Raises:
+        RefusalError: this very model was rolled back.
         TrainworksError: there is no SavedModel, or it cannot be copied (a full disk, say); nothing is left behind.
     """
     if not (serving / "saved_model.pb").is_file():
@@ -77,17 +79,49 @@ def push_version(
     files = _files(serving)
     added = {path: content for path, content in added.items() if Path(path) not in files}
     whole = _Content(serving, tuple(files), added)
-    try:
+    with _copying(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _turn(folder) as alone:
-            if alone:
-                _remove_abandoned(folder)
+        with turn(folder):
+            _check_not_rolled_back(whole, folder)
             return _adopt(whole, folder, key) or _push(whole, folder, model, key)
-    except OSError as error:
-        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
-        raise TrainworksError(
-            f"The model cannot be pushed to {folder}: {what}. Nothing was left behind; mend this and run again."
-        ) from error
+
+
+def republish(version_folder: Path, key: bytes | None = None) -> Path:
+    """Publishes what a version holds, its manifest, signature and warm-up requests too, as the newest of its model.
+
+    Only to be called within the folder's `turn`.
+
+    Raises:
+        TrainworksError: it is not what its manifest says, or cannot be copied; nothing is left behind.
+    """
+    with _copying(version_folder.parent), _staging(version_folder.parent) as staged:
+        for file in sorted(path for path in version_folder.rglob("*") if path.is_file()):
+            _copy(file, staged / file.relative_to(version_folder))
+        verify(staged, key)
+        return _publish(staged, version_folder.parent)
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Waits until no other process pushes to, or rolls back in, a model's folder, and keeps them out within.
+
+    Where the file system has no locks, renames alone protect.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _lock(descriptor):
+            _remove_abandoned(folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def digest_of(version_folder: Path) -> str:
+    """`model_digest` of a version, by its manifest, or else by its files."""
+    manifest = read_manifest(version_folder)
+    if manifest is not None:
+        return manifest.model_digest
+    return model_digest({file.as_posix(): sha256(version_folder / file) for file in _files(version_folder)})
 
 
 def versions(folder: Path) -> dict[int, Path]:
@@ -134,10 +168,22 @@ def _verified(version_folder: Path, key: bytes | None) -> Manifest | None:
         return None
 
 
+def _check_not_rolled_back(content: _Content, folder: Path) -> None:
+    record = ReleaseRecord.read(folder)
+    if not record.rolled_back:
+        return
+    entry = record.entry(model_digest({file.as_posix(): sha256(content.serving / file) for file in content.files}))
+    if entry is not None:
+        raise RefusalError(
+            f"A model that was rolled back is not pushed again, and {content.serving.parent} was, as version"
+            f" {entry.version} of {folder}, on {entry.at} ({entry.reason}). What is served stays. Change the data or"
+            f" the training; or, if it is to come back, `trainworks rollback FILE --forgive {entry.version}` and run"
+            " again."
+        )
+
+
 def _push(content: _Content, folder: Path, model: str, key: bytes | None) -> Pushed:
-    staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
-    try:
-        staged.mkdir()
+    with _staging(folder) as staged:
         digests = {str(file): _copy(content.serving / file, staged / file) for file in content.files}
         for name, added in content.added.items():
             write_new(staged / name, added)
@@ -145,36 +191,48 @@ def _push(content: _Content, folder: Path, model: str, key: bytes | None) -> Pus
         sizes = {name: (staged / name).stat().st_size for name in digests}
         created_by = f"trainworks {_own_version()}"
         write_manifest(staged, Manifest.of(digests, sizes, model=model, created_by=created_by), key)
-        _sync_folders(staged)
-        path = _publish(staged, folder)
-        sync(folder)
-        sync(folder.parent)
-        return Pushed(path, adopted=False)
+        return Pushed(_publish(staged, folder), adopted=False)
+
+
+@contextmanager
+def _copying(folder: Path) -> Iterator[None]:
+    """What the operating system says against a copy, in words."""
+    try:
+        yield
+    except OSError as error:
+        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else str(error)
+        raise TrainworksError(
+            f"The model cannot be pushed to {folder}: {what}. Nothing was left behind; mend this and run again."
+        ) from error
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A hidden folder in which a version is made; gone afterwards, unless it was published."""
+    staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
+    try:
+        staged.mkdir()
+        yield staged
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
 
 def _publish(staged: Path, folder: Path) -> Path:
-    """Renames the staged folder to the next version. A rename never replaces a folder that holds something."""
+    """Renames the staged folder to the next version, durably. A rename never replaces a folder that holds something."""
+    _sync_folders(staged)
     while True:
         highest = max(versions(folder), default=0)
         path = folder / str(max(int(time.time()), highest + 1))
         try:
-            return staged.rename(path)
+            staged.rename(path)
+            break
         except OSError as error:
             # Somebody without our lock took the number in between.
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[bool]:
-    """Waits for this process's turn. False where the file system has no locks: renames alone then protect."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield _lock(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder)
+    sync(folder.parent)
+    return path
 
 
 def _lock(descriptor: int) -> bool:

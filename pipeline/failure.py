@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.cancellation import TimedOut
-from schemas.errors import TrainingError, TrainworksError
+from schemas.errors import RefusalError, TrainingError, TrainworksError
 
 _WHILE_RUNNING: Final = re.compile(r" \[while running '[^\n]*'\]")
 _TRACEBACK_GOES_ON: Final = re.compile(
@@ -60,7 +60,8 @@ def explain(error: BaseException, *, node: str, inputs: Mapping[str, Path], work
         )
     own = _own_error(error)
     if own:
-        return Failure(f"{node} failed: {own.message}", own.exit_code)
+        said = "said no" if own.exit_code == RefusalError.exit_code else "failed"
+        return Failure(f"{node} {said}: {own.message}", own.exit_code)
     space = out_of_space(error)
     if space:
         return Failure(

@@ -86,8 +86,13 @@ class RunResult:
 
     @property
     def refused_by(self) -> StepResult | None:
-        """The gate that stopped the run."""
-        return next((step for step in self.components if step.verdict and step.verdict.refused), None)
+        """The step that stopped the run: a gate, or one that keeps to an earlier decision (a rollback, say)."""
+        if self.status != "refused":
+            return None
+        said_no = (
+            step for step in self.components if step.status == "failed" or (step.verdict and step.verdict.refused)
+        )
+        return next(said_no, None)
 
     def json(self) -> str:
         """The object that `--json` prints, on one line."""

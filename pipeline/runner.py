@@ -1,7 +1,7 @@
 """The local runner: takes a pipeline's steps one after the other, each from cache where nothing changed.
 
-A gate that says no ends the run, and so does a step that fails; what was finished stays, and the next run carries on
-from there. One run at a time holds a pipeline in a workspace.
+A gate that says no ends the run, and so does a step that fails or keeps to an earlier decision (a rollback); what was
+finished stays, and the next run carries on from there. One run at a time holds a pipeline in a workspace.
 """
 
 import logging
@@ -172,7 +172,8 @@ class Walk:
             try:
                 refused = self._take(component, started)
             except (Exception, SystemExit, TimedOut) as caught:  # a library's way out must not end the run in silence
-                return Ending("failed", self._failed(component, caught, started), caught)
+                exit_code = self._failed(component, caught, started)
+                return Ending("refused" if exit_code == REFUSED else "failed", exit_code, caught)
             except Canceled as caught:
                 self._end(component.name, started, str(caught))
                 return Ending("canceled", caught.exit_code, caught)
@@ -266,14 +267,15 @@ class Walk:
         _log.error("%s failed", component.name, exc_info=error)
         inputs = {name: artifact.uri for name, artifact in self.inputs.items()}
         failure = explain(error, node=component.name, inputs=inputs, workspace=self.run.workspace.root, log=log)
-        self._end(component.name, started, failure.message)
+        refused = failure.exit_code == REFUSED
+        self._end(component.name, started, failure.message, shown="refused" if refused else "failed")
         return failure.exit_code
 
-    def _end(self, name: str, started: float, reason: str) -> None:
+    def _end(self, name: str, started: float, reason: str, *, shown: str = "failed") -> None:
         """Records a step that did not finish."""
         seconds = time.monotonic() - started
         self.steps.append(StepResult(name, "failed", seconds, reason))
-        self.run.terminal.finished(name, "failed", seconds, "")
+        self.run.terminal.finished(name, shown, seconds, "")
 
     def skip_rest(self, status: FinalStatus) -> None:
         """Every step that was not taken is told, and why."""
@@ -293,7 +295,7 @@ class Walk:
     def tell_why(self, status: FinalStatus) -> None:
         """What stopped the run comes last, where it is seen."""
         for step in self.steps:
-            if status == "failed" and step.status == "failed":
+            if status != "canceled" and step.status == "failed":
                 self.run.terminal.line(f"\nerror: {step.reason}", color="31")
             if step.verdict is not None and step.verdict.refused:
                 self.run.terminal.verdict(step.name, step.verdict)

@@ -27,5 +27,14 @@ class DataError(TrainworksError):
     exit_code = 2
 
 
+class RefusalError(TrainworksError):
+    """A step keeps to what was decided before: a model that was rolled back is not pushed again, say.
+
+    As when a gate says no, nothing is broken, and nothing after the step is run.
+    """
+
+    exit_code = 3
+
+
 class TrainingError(TrainworksError):
     """Training stopped for a reason a person can act on (a NaN loss, say)."""

@@ -23,6 +23,8 @@ from schemas.files import sha256, write_new
 MANIFEST: Final = PurePosixPath("assets.extra/manifest.json")
 SIGNATURE: Final = PurePosixPath("assets.extra/manifest.json.hmac")
 
+_EXTRA: Final = "assets.extra/"
+
 _LARGEST: Final = 16 << 20
 """Bytes of a manifest: some 100,000 files."""
 
@@ -55,11 +57,25 @@ class Manifest(BaseModel):
         sizes = {name: sizes[name] for name in ordered}
         return cls(files=ordered, sizes=sizes, digest=_digest(ordered), model=model, created_by=created_by)
 
+    @property
+    def model_digest(self) -> str:
+        """SHA-256 over the model's own files, as `model_digest` has it."""
+        return model_digest(self.files)
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "Manifest":
         if self.files.keys() != self.sizes.keys() or self.digest != _digest(self.files):
             raise ValueError("`files`, `sizes` and `digest` contradict each other")
         return self
+
+
+def model_digest(files: Mapping[str, str]) -> str:
+    """SHA-256 over a model's own files: all but those in `assets.extra`, which two pushes of a model fill differently.
+
+    Args:
+        files: path within the model, with `/`, to the file's SHA-256.
+    """
+    return _digest({name: digest for name, digest in files.items() if not name.startswith(_EXTRA)})
 
 
 def write_manifest(folder: Path, manifest: Manifest, key: bytes | None = None) -> None:

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "explain": "Show what in an input an answer comes from.",
     "embed": "Write the vectors that a model makes of inputs.",
     "schema": "Print the JSON Schema of the pipeline file, for editors.",
+    "rollback": "Have the last good version served again.",
     "serve": "Serve models over gRPC and REST, as TensorFlow Serving does.",
     "keys": "Make and remove the API keys of a model server.",
     "sample": "Fetch a real data set to try things on.",

@@ -1,9 +1,12 @@
-"""The champion: the newest model that an evaluation blessed."""
+"""The champion: the newest model that an evaluation blessed, and nobody rolled back."""
+
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
 from pipeline.lineage import tables
 from pipeline.lineage.links import EventType, find_context
+from pipeline.lineage.properties import DIGEST
 from pipeline.lineage.reading import State, read_artifacts
 from pipeline.lineage.records import StoredArtifact
 from pipeline.lineage.types import PIPELINE, Kind, Type, TypeIds
@@ -13,6 +16,8 @@ CANDIDATE = "model"
 """Name of the input that an evaluation judges; a champion is a Model too, but only what is compared with."""
 BLESSED = "blessed"
 """Property of a ModelBlessing: 1 or 0."""
+ROLLED_BACK = "rolled_back"
+"""Property of a Model that was rolled back: when, and why."""
 
 
 def latest_blessed(
@@ -20,17 +25,34 @@ def latest_blessed(
 ) -> StoredArtifact | None:
     """The newest blessing's model that is not `other_than` by id, uri or digest, whether its files are there or not.
 
+    Nor is it one that was rolled back, or a copy of such a one by digest, until `trainworks rollback --forgive`.
     The newest is the blessing that was made last, as in TFX: taking an old one from cache does not renew it. A champion
     whose files are gone is still the champion: who compares with it must say so rather than take an older, weaker one.
     """
     pipeline_id = find_context(connection, types, PIPELINE, pipeline)
     if pipeline_id is None:
         return None
-    for model_id in _candidates(connection, types, pipeline_id):
+    candidates = _candidates(connection, types, pipeline_id)
+    not_again = rolled_back(connection, candidates)
+    for model_id in candidates:
         model = read_artifacts(connection, [model_id])[model_id]
-        if not (other_than and same_artifact(model, other_than)):
+        if not any(same_artifact(model, other) for other in (*not_again, *([other_than] if other_than else ()))):
             return model
     return None
+
+
+def rolled_back(connection: Connection, models: Iterable[int]) -> list[StoredArtifact]:
+    """Those of the models, given by id, that were rolled back."""
+    said = tables.artifact_property.c
+    marked = set(connection.scalars(select(said.artifact_id).where(said.name == ROLLED_BACK)))
+    return list(read_artifacts(connection, marked & set(models)).values())
+
+
+def copies(connection: Connection, model: StoredArtifact) -> list[int]:
+    """Ids of the artifacts with a model's digest, and its own."""
+    said = tables.artifact_property.c
+    query = select(said.artifact_id).where(said.name == DIGEST, said.string_value == model.digest)
+    return [model.id, *(connection.scalars(query) if model.digest else ())]
 
 
 def same_artifact(one: StoredArtifact, other: StoredArtifact) -> bool:

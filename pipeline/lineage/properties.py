@@ -65,6 +65,12 @@ def write(
         connection.execute(insertion(table), {**values, _column(value): value})
 
 
+def remove(connection: Connection, of: PropertyTable, owners: Iterable[int], name: str) -> None:
+    """Takes a property away from those who have it."""
+    columns = of.table.c
+    connection.execute(delete(of.table).where(columns[of.owner].in_(list(owners)), columns.name == name))
+
+
 def read(connection: Connection, of: PropertyTable, owners: Iterable[int]) -> dict[int, dict[str, Property]]:
     """The properties of each owner, declared and custom ones alike."""
     found: dict[int, dict[str, Property]] = {owner: {} for owner in owners}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from pipeline.lineage import abandoned, accepted, ancestry, blessed, cached, links, properties, tables
 from pipeline.lineage.database import open_database, reading, writing
@@ -12,7 +12,7 @@ from pipeline.lineage.links import EventType
 from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State, read_artifacts, read_executions, read_runs
 from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArtifact, StoredExecution
-from pipeline.lineage.types import EXECUTION_CACHE, PIPELINE, PIPELINE_RUN, Kind, Type
+from pipeline.lineage.types import EXECUTION_CACHE, NODE, PIPELINE, PIPELINE_RUN, Kind, Type
 from schemas.artifacts import Artifact, Property
 from schemas.errors import ConfigError
 
@@ -178,6 +178,31 @@ class Lineage:
         """What a gate was last given as `input` and let pass, that is not `other_than` by id, uri or digest."""
         with reading(self._engine) as connection:
             return accepted.latest_accepted(connection, self._types, f"{pipeline}.{node}", input, other_than)
+
+    def newest_execution(self, pipeline: str, node: str) -> StoredExecution | None:
+        """The execution of a node that started last, however it ended."""
+        with reading(self._engine) as connection:
+            node_id = links.find_context(connection, self._types, NODE, f"{pipeline}.{node}")
+            columns = tables.association.c
+            newest = select(func.max(columns.execution_id)).where(columns.context_id == node_id)
+            found = connection.scalar(newest)
+            return None if found is None else read_executions(connection, [found])[0]
+
+    def mark_rolled_back(self, models: Sequence[StoredArtifact], said: str) -> None:
+        """Says of models that they were rolled back: `latest_blessed` gives none of them from now on.
+
+        Args:
+            said: when, and why.
+        """
+        with writing(self._engine) as connection:
+            for model in models:
+                properties.write(connection, properties.ARTIFACT, model.id, {blessed.ROLLED_BACK: said})
+
+    def forgive(self, model: StoredArtifact) -> None:
+        """Takes back what `mark_rolled_back` said of a model and of those with its digest."""
+        with writing(self._engine) as connection:
+            copies = blessed.copies(connection, model)
+            properties.remove(connection, properties.ARTIFACT, copies, blessed.ROLLED_BACK)
 
     def abandon_running(self, pipeline: str, *, alone: bool = False) -> list[StoredExecution]:
         """Marks failed what killed processes left running in a pipeline, runs and executions; returns the latter.

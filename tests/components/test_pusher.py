@@ -17,11 +17,12 @@ import pytest
 
 from components.component import Channel, Context
 from components.pusher import Pusher
-from components.versions import push_version, versions
+from components.release.record import ReleaseRecord, RolledBack
+from components.versions import digest_of, push_version, republish, turn, versions
 from components.warmup import WARMUP
 from schemas.artifacts import Examples, Model, ModelBlessing, PushedModel
 from schemas.config import PushConfig
-from schemas.errors import ConfigError, TrainworksError
+from schemas.errors import ConfigError, RefusalError, TrainworksError
 from schemas.manifest import MANIFEST, SIGNATURE, load_key, read_manifest, verify
 from schemas.tfrecords import read_records
 from schemas.verdict import RuleVerdict, Verdict
@@ -358,3 +359,42 @@ def test_warm_up_requests_go_along(tmp_path: Path, context: Context, steps: Data
     (model.serving / WARMUP).parent.mkdir()
     (model.serving / WARMUP).write_bytes(b"its own")
     assert (pushed(2, model) / WARMUP).read_bytes() == b"its own"
+
+
+def test_a_version_is_published_again_as_it_is(tmp_path: Path) -> None:
+    served, key = tmp_path / "served", b"k" * 32
+    first = push_version(_model(tmp_path / "a").serving, served, model="a", key=key, added={WARMUP: b"requests"}).path
+    push_version(_model(tmp_path / "b", b"other").serving, served, model="b", key=key)
+    with turn(served):
+        again = republish(first, key)
+    assert list(versions(served).values())[-1] == again
+    assert _contents(again) == _contents(first)
+    assert {str(MANIFEST), str(SIGNATURE), str(WARMUP)} < _contents(again).keys()
+
+
+def test_what_is_damaged_or_signed_otherwise_is_not_published_again(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    version = push_version(_model(tmp_path / "a").serving, served, model="a", key=b"k" * 32).path
+    with turn(served), pytest.raises(TrainworksError, match=r"signature of .* is wrong"):
+        republish(version, b"other" * 8)
+    (version / "saved_model.pb").write_bytes(b"cut")
+    with turn(served), pytest.raises(TrainworksError, match=r"changed: saved_model\.pb"):
+        republish(version, b"k" * 32)
+    assert [path.name for path in served.iterdir()] == [version.name]
+
+
+def test_a_model_that_was_rolled_back_is_not_pushed_whatever_goes_along(tmp_path: Path) -> None:
+    serving, served = _model(tmp_path / "a").serving, tmp_path / "served"
+    bad = push_version(serving, served, model="a", added={WARMUP: b"requests"}).path
+    entry = RolledBack(version=int(bad.name), digest=digest_of(bad), at="2026-11-25", reason="wrong topics")
+    ReleaseRecord().with_rolled_back([entry]).write(served)
+    with pytest.raises(RefusalError, match=rf"as version {bad.name} of .*, on 2026-11-25 \(wrong topics\)"):
+        push_version(serving, served, model="a")
+    other = push_version(_model(tmp_path / "b", b"other").serving, served, model="b")
+    assert list(versions(served).values()) == [bad, other.path]
+
+
+def test_a_version_without_a_manifest_is_known_by_its_files(tmp_path: Path) -> None:
+    serving = _model(tmp_path / "a").serving
+    pushed = push_version(serving, tmp_path / "served", model="a", added={WARMUP: b"requests"}).path
+    assert digest_of(serving) == digest_of(pushed)

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigError, TrainworksError
-from schemas.manifest import MANIFEST, SIGNATURE, Manifest, load_key, read_manifest, verify, write_manifest
+from schemas.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    load_key,
+    model_digest,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 
 KEY = b"0123456789abcdef" * 2
 
@@ -180,3 +189,12 @@ def test_keys(tmp_path: Path) -> None:
 def test_it_needs_no_tensorflow() -> None:
     code = "import sys, schemas.manifest; print([m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'numpy')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_models_digest_leaves_out_what_a_push_adds() -> None:
+    own = {"saved_model.pb": "a" * 64, "variables/variables.index": "b" * 64}
+    pushed = {**own, "assets.extra/tf_serving_warmup_requests": "c" * 64}
+    manifests = [Manifest.of(files, dict.fromkeys(files, 1), model="m", created_by="t") for files in (own, pushed)]
+    assert manifests[0].digest != manifests[1].digest
+    assert manifests[0].model_digest == manifests[1].model_digest == model_digest(own)
+    assert model_digest({**own, "saved_model.pb": "d" * 64}) != model_digest(own)

@@ -89,3 +89,16 @@ def test_a_blessing_from_cache_is_as_old_as_it_was(lineage, evaluate) -> None:
         pipeline="news", run_id="run-2", node="Evaluator", component="Evaluator", inputs=cached.inputs, cached=cached
     )
     assert lineage.latest_blessed("news", other_than=None) == second
+
+
+def test_what_was_rolled_back_is_not_champion_again(scribe, lineage, evaluate) -> None:
+    first, second = evaluate(1), evaluate(1)
+    copy = lineage.publish(scribe.start("Trainer"), {"model": (scribe.folder_of(Model), second.digest)}, [])["model"]
+    evaluate(1, model=copy)
+    lineage.mark_rolled_back([second], "2026-11-25: wrong topics")
+    assert lineage.latest_blessed("news", other_than=None) == first
+    assert lineage.artifact(second.id).properties["rolled_back"] == "2026-11-25: wrong topics"
+    assert lineage.latest_blessed("news", other_than=first) is None
+    lineage.forgive(copy)
+    assert lineage.latest_blessed("news", other_than=None) == copy
+    assert lineage.latest_blessed("news", other_than=copy) == first

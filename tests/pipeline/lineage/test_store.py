@@ -276,3 +276,13 @@ def test_who_joins_a_run_ends_what_an_earlier_try_left(lineage) -> None:
     run = lineage.run("night")
     assert run is not None
     assert (left.state, run.status, run.finished) == ("failed", "running", None)
+
+
+def test_the_newest_execution_of_a_node(scribe, lineage) -> None:
+    assert lineage.newest_execution("news", "Trainer") is None
+    scribe.step("Trainer", {"model": scribe.folder_of(Model)})
+    failed = scribe.start("Trainer")
+    lineage.fail(failed, "broken")
+    scribe.start("Evaluator")
+    newest = lineage.newest_execution("news", "Trainer")
+    assert (newest.id, newest.state) == (failed, "failed")

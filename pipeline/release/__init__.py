@@ -1,0 +1,1 @@
+"""Decisions about pushed models: rolling back, promoting, and what may be deleted."""
