@@ -18,6 +18,7 @@ SUBJECTS = (
     "startup",
     "accuracy",
     "fine_tuning",
+    "pytorch",
     "explanation",
     "pictures",
     "images",
