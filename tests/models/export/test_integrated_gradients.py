@@ -58,12 +58,23 @@ def test_parts_add_up_to_the_answer(tmp_path, family, hyperparameters):
     np.testing.assert_array_equal(found["scores"], answers["scores"])
     rise = found["explained"] - found["baseline"]
     assert np.abs(rise).min() > 1e-3
-    np.testing.assert_allclose(found["attributions"].sum(axis=1), rise, rtol=0.02)
+    np.testing.assert_allclose(found["attributions"].sum(axis=1), rise, rtol=1e-3)
     shape = found["attributions"].shape
     assert found["tokens"].shape == found["starts"].shape == found["ends"].shape == shape
     padding = (found["tokens"] == b"") & (np.arange(shape[1]) > 0)
     assert not found["attributions"][padding].any()
     assert explained(model, [], 3)["attributions"].shape[0] == 0
+
+
+def test_a_network_with_kinks_is_explained_as_by_many_steps(tmp_path):
+    """A maximum over time changes its mind on the way; fifty steps add up and are near the integral all the same."""
+    model, random = exported(tmp_path, "lstm", embedding_dim=8, units=12, pooling="max"), np.random.default_rng(3)
+    texts = [" ".join(random.choice(WORDS, size=30)) for _ in range(8)]
+    few, many = explained(model, texts, 50), explained(model, texts, MOST_STEPS)
+
+    np.testing.assert_allclose(few["attributions"].sum(axis=1), few["explained"] - few["baseline"], rtol=1e-3)
+    distance = np.abs(few["attributions"] - many["attributions"]).sum(axis=1)
+    assert (distance / np.abs(many["attributions"]).sum(axis=1)).max() < 0.05
 
 
 def test_a_linear_network_is_explained_exactly(tmp_path):
