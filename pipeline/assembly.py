@@ -3,7 +3,6 @@
 Reads no data and imports neither TensorFlow nor Beam; what a file can get wrong is found here, before anything runs.
 """
 
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,6 @@ from schemas.config import InfraValidationConfig, Modality, PipelineConfig, Trai
 from schemas.errors import ConfigError
 from schemas.pipeline_file import load, mistakes_of
 
-_log = logging.getLogger(__name__)
 _OF_THE_OPTIMIZER: Final = {"learning_rate", "learning_rate_schedule", "warmup_steps", "momentum", "weight_decay"}
 """Settings of a recipe that mean something else under another optimizer."""
 
@@ -58,9 +56,6 @@ def assemble(config: PipelineConfig, base: Path) -> Pipeline:
     Raises:
         ConfigError: the family, its hyperparameters or the training settings are wrong, or parts contradict each other.
     """
-    if config.schedule is not None:
-        place = f"{config.source.place(('schedule',))}: " if config.source else ""
-        _log.warning("warning: %s`schedule` has no effect by itself: something must run it, such as cron", place)
     components = _components(config, _training(config, base))
     mistakes = mistakes_of(config.source)
     for step, said in strange_steps(config.steps, [component.name for component in components]).items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from components.component import ArtifactT
+from pipeline.workspace import WorkspaceBusy
 from schemas.artifacts import Artifact, ModelBlessing, ModelEvaluation, PushedModel
 from schemas.errors import TrainworksError
 from schemas.verdict import Verdict
@@ -117,7 +118,10 @@ class RunResult:
 
 
 def no_run(error: Exception) -> str:
-    """The object that `--json` prints where there was no run: the keys of a run's, and `error`, what is wrong."""
+    """The object that `--json` prints where there was no run: the keys of a run's, and `error`, what is wrong.
+
+    `busy` is there, and true, where another process runs the pipeline.
+    """
     return json.dumps(
         {
             "run_id": None,
@@ -128,6 +132,7 @@ def no_run(error: Exception) -> str:
             "metrics": {},
             "components": [],
             "error": str(error) if isinstance(error, TrainworksError) else f"{type(error).__name__}: {error}",
+            **({"busy": True} if isinstance(error, WorkspaceBusy) else {}),
         }
     )
 

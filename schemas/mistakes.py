@@ -145,7 +145,8 @@ class Mistakes:
         self.add(key, f"is required{self._doc(key)}.{hint} Received: {where} with {', '.join(given) or 'nothing'}")
 
     def _add_rule(self, key: Key, detail: ErrorDetails) -> None:
-        self.add(key, f"is wrong: {detail['msg'].removeprefix('Value error, ')}.")
+        said = detail["msg"].removeprefix("Value error, ")
+        self.add(key, f"is wrong: {said}" if "\n" in said else f"is wrong: {said}.")  # further lines show the place
 
     def _add_wrong(self, key: Key, found: list[ErrorDetails]) -> None:
         expected = " or ".join(dict.fromkeys(_expected(detail) for detail in found))

@@ -37,6 +37,9 @@ def command(
     Progress goes to standard error. Exit codes: 0 done, 1 a step failed, 2 the command or FILE is wrong, 3 a gate said
     no (the table says which rule), 130 after Ctrl-C.
     """
+    from pipeline.schedule import leash
+
+    leash.put_on()
 
     def run() -> "RunResult":
         from pipeline.assembly import pipeline_from_file

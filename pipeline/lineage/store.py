@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -15,6 +16,9 @@ from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArti
 from pipeline.lineage.types import EXECUTION_CACHE, NODE, PIPELINE, PIPELINE_RUN, Kind, Type
 from schemas.artifacts import Artifact, Property
 from schemas.errors import ConfigError
+
+LOCK_TIMEOUT: Final = 30.0
+"""Seconds to wait for another process's transaction, unless told otherwise."""
 
 _LONGEST_ID = 18
 """Digits of an id that every database can look up."""
@@ -33,7 +37,7 @@ class Lineage:
             `TrainworksError` when the database fails (the disk is full, say).
     """
 
-    def __init__(self, url_or_path: str | Path, *, lock_timeout: float = 30.0) -> None:
+    def __init__(self, url_or_path: str | Path, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self._engine, self._types = open_database(url_or_path, lock_timeout)
 
     @property

@@ -9,7 +9,8 @@ from schemas.config.evaluation import EvaluationConfig, RequireRule
 from schemas.config.inference import InferenceConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
-from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, ScheduleConfig, TransformConfig
+from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, TransformConfig
+from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.spans import SpanPoint, SpansConfig
 from schemas.config.steps import StepConfig, step_config

@@ -8,6 +8,7 @@ from schemas.config.data import DataConfig
 from schemas.config.evaluation import EvaluationConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
+from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.steps import StepConfig
 from schemas.config.task import Task
@@ -46,13 +47,6 @@ class BeamConfig(Section):
     runner: Literal["direct", "flink", "spark", "dataflow", "portable"] = "direct"
     options: tuple[str, ...] = ()
     """Beam's own pipeline options, such as `--flink_master=localhost:8081`."""
-
-
-class ScheduleConfig(Section):
-    """When a scheduler is to run the pipeline; nothing does so by itself."""
-
-    cron: str
-    overlap: Literal["skip", "queue", "cancel-previous"] = "skip"
 
 
 class PipelineConfig(Section):

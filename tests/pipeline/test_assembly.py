@@ -246,17 +246,6 @@ def test_steps_of_a_name_that_no_step_has_are_told_with_the_line(file: Path) -> 
     assert str(caught.value).endswith("Did you mean `Trainer`?")
 
 
-def test_a_schedule_is_said_to_have_no_effect_by_itself(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    pipeline_from_file(file)
-    assert caplog.messages == []
-    file.write_text(PIPELINE + 'schedule: {cron: "0 3 * * *"}\n', encoding="utf-8")
-    pipeline_from_file(file)
-    line = PIPELINE.count("\n") + 1
-    assert caplog.messages == [
-        f"warning: {file}:{line}: `schedule` has no effect by itself: something must run it, such as cron"
-    ]
-
-
 def test_assembly_imports_neither_tensorflow_nor_beam(file: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.assembly import pipeline_from_file;"

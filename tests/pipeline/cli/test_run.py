@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def assert_no_run(result: Any, words: str) -> None:
+def assert_no_run(result: Any, words: str, **more: object) -> None:
     """What `--json` promises where there was no run."""
     told = json.loads(result.stdout)
     assert words in told.pop("error")
@@ -37,6 +37,7 @@ def assert_no_run(result: Any, words: str) -> None:
         "pushed_path": None,
         "metrics": {},
         "components": [],
+        **more,
     }
 
 
@@ -60,7 +61,7 @@ def test_a_workspace_that_is_busy(file: Path, invoke: Callable[..., Any]) -> Non
     with Workspace(file.parent / ".trainworks").lock("mail"):
         result = invoke("run", file, "--json")
     assert result.exit_code == 1
-    assert_no_run(result, "Pipeline `mail` is already running in")
+    assert_no_run(result, "Pipeline `mail` is already running in", busy=True)
 
 
 def test_lineage_goes_where_the_option_says(

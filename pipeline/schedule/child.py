@@ -1,0 +1,160 @@
+"""A run as a process of its own: `trainworks run FILE --json`, on a leash."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.lineage_url import LINEAGE_VARIABLE
+from pipeline.result import REFUSED
+from pipeline.schedule.leash import Leash
+from pipeline.schedule.states import Outcome
+
+RUN: Final = (sys.executable, "-c", "from pipeline.cli import main; main()", "run")
+_OUTCOMES: Final = {
+    0: Outcome.SUCCEEDED,
+    REFUSED: Outcome.REFUSED,
+    128 + signal.SIGINT: Outcome.CANCELED,
+    128 + signal.SIGTERM: Outcome.CANCELED,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run.
+
+    Args:
+        lineage: URL of the lineage's database; None for the workspace's own.
+        log: file for what the run says to people.
+    """
+
+    file: Path
+    workspace: Path
+    lineage: str | None
+    log: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended.
+
+    Args:
+        told: the object that `--json` printed; empty when the run came to no end of its own.
+    """
+
+    outcome: Outcome
+    detail: str
+    told: dict[str, Any]  # JSON's own object
+
+    @property
+    def run_id(self) -> str | None:
+        return self.told.get("run_id")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there was no run, since another process holds the pipeline in this workspace."""
+        return bool(self.told.get("busy"))
+
+
+class Child:
+    """A run that is going on.
+
+    Args:
+        job: what to run.
+        silence: seconds after which the run kills itself, unless it hears of the lease.
+        command: the beginning of the command line, before the file.
+    """
+
+    def __init__(self, job: Job, silence: float, command: Sequence[str] = RUN) -> None:
+        self._leash, self._silence, self._heard = Leash(silence), silence, time.monotonic()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+        with job.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, str(job.file), "--workspace", str(job.workspace), "--json"],
+                env={**os.environ, **_lineage(job), **self._leash.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=log,
+                pass_fds=[self._leash.far_end],
+                start_new_session=True,
+            )
+        self._leash.started()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        if self._process.returncode is None:
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return False
+            self._kill_group()  # what it left behind; until it is waited for, the number is its own
+            self._process.wait()
+            self._leash.drop()
+        return True
+
+    def beat(self) -> None:
+        """Tells it that the lease is held."""
+        self._leash.beat()
+        self._heard = time.monotonic()
+
+    def interrupt(self) -> None:
+        """Asks it to end, as Ctrl-C does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        self._kill_group()
+
+    def report(self) -> Report:
+        """What became of it, once it has ended."""
+        code = self._process.returncode
+        self._said.seek(0)
+        told = _last_object(self._said.read())
+        outcome = _OUTCOMES.get(code, Outcome.FAILED)
+        if code < 0:
+            return Report(outcome, f"its process was killed by {signal.Signals(-code).name}", told)
+        return Report(outcome, _detail(told), told)
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether its leash may have ended it: by SIGKILL, after so much silence."""
+        return self._process.returncode == -signal.SIGKILL and time.monotonic() - self._heard > self._silence
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def _lineage(job: Job) -> dict[str, str]:
+    """In the environment, since a URL may hold a password and all may read a command line."""
+    return {LINEAGE_VARIABLE: job.lineage} if job.lineage else {}
+
+
+def _last_object(said: bytes) -> dict[str, Any]:
+    lines = said.decode(errors="replace").splitlines()
+    try:
+        found = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _detail(told: dict[str, Any]) -> str:
+    """What went wrong, in the run's own words."""
+    if "error" in told:
+        return str(told["error"])
+    steps = told.get("components", [])
+    return next((str(step["reason"]) for step in steps if _stopped(step)), "")
+
+
+def _stopped(step: dict[str, Any]) -> bool:
+    return step.get("status") == "failed" or str(step.get("reason", "")).startswith("refused")

@@ -1,0 +1,214 @@
+"""`trainworks schedule`: the daemon as a process, with real runs, and what people ask and tell it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.real.project import PIPELINE, Project, make_project
+
+MAIL = """\
+name: mail
+data: {format: csv, splits: {train: none.csv}, features: {text: body}, label: topic}
+model: {family: linear}
+schedule: {cron: "0 3 * * *", timezone: Europe/Berlin}
+"""
+TRAINWORKS = Path(sys.executable).parent / "trainworks"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A pipeline file that is right, whose data is not there."""
+    path = tmp_path / "mail.yaml"
+    path.write_text(MAIL, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def daemon() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts daemons; those left over are killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> "subprocess.Popen[str]":
+        command = [str(TRAINWORKS), "schedule", *map(str, arguments)]
+        running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TZ": "UTC"}))
+        return running[-1]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def read_until(process: "subprocess.Popen[str]", words: str) -> str:
+    """The daemon's lines up to one that has these words."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(said)
+
+
+def test_once_runs_what_was_asked_for_and_says_how_it_went(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
+) -> None:
+    assert daemon(file, "--once").wait(60) == 0
+    result = invoke("schedule", "--trigger", file, "--reason", "new data")
+    assert (result.exit_code, result.stdout) == (0, "mail: asked for (request 1)\n")
+    process = daemon(file, "--once")
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 1, said
+    assert "mail: run begins (request: new data)" in said
+    assert re.search(r"mail: run \d{8}-\d{6}-\w+ failed after .*: ExampleGen failed: .*none\.csv", said)
+    status = invoke("schedule", file, "--status")
+    assert "failed" in status.stdout and "cron 0 3 * * *" in status.stdout
+    assert re.search(r"mail: failed: ExampleGen failed: .*none\.csv", status.stdout)
+
+
+def test_status_tells_the_next_fire_time_in_its_zone(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
+) -> None:
+    daemon(file, "--once").wait(60)
+    (told,) = json.loads(invoke("schedule", file, "--status", "--json").stdout)["pipelines"]
+    upcoming = datetime.fromisoformat(told["next"])
+    assert (upcoming.hour, upcoming.minute) == (3, 0)
+    assert {name: told[name] for name in ("pipeline", "file", "starts", "paused", "running", "waiting", "last")} == {
+        "pipeline": "mail",
+        "file": str(file),
+        "starts": "cron 0 3 * * *",
+        "paused": False,
+        "running": None,
+        "waiting": 0,
+        "last": None,
+    }
+    assert re.search(r"03:00:00 CES?T", invoke("schedule", file, "--status").stdout)
+
+
+def test_pause_and_resume(file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]) -> None:
+    daemon(file, "--once").wait(60)
+    assert invoke("schedule", "--pause", file).stdout == "mail: paused\n"
+    (told,) = json.loads(invoke("schedule", file, "--status", "--json").stdout)["pipelines"]
+    assert (told["paused"], told["next"]) == (True, None)
+    assert invoke("schedule", file, "--resume", "mail").stdout == "mail: goes on\n"
+    (told,) = json.loads(invoke("schedule", file, "--status", "--json").stdout)["pipelines"]
+    assert told["paused"] is False
+
+
+def test_sigterm_ends_a_daemon_that_is_at_rest(file: Path, daemon: Callable[..., Any]) -> None:
+    file.write_text(MAIL.replace('cron: "0 3 * * *", timezone: Europe/Berlin', "every: 1s"), encoding="utf-8")
+    process = daemon(file, "--grace", "60")
+    read_until(process, "failed after")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "`FILE...` must name a pipeline file"),
+        (("--status", "--pause", "mail"), "Only one of"),
+        (("--reason", "x"), "`--reason` must go along with `--trigger`"),
+        (("--pause", "mail"), "`--workspace` must be a folder in which a pipeline has run"),
+    ],
+)
+def test_commands_that_mean_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    invoke: Callable[..., Any],
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("schedule", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_pipeline_that_nobody_schedules(file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]) -> None:
+    daemon(file, "--once").wait(60)
+    result = invoke("schedule", file, "--trigger", "male")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: The pipeline must be one that `trainworks schedule` has been started for: mail. Received: male\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ("", "`schedule` is required for `trainworks schedule`, such as"),
+        ('schedule: {cron: "0 25 * * *"}', "4: `schedule.cron` is wrong: field 2, the hour, must be 0 to 23"),
+    ],
+)
+def test_a_file_that_cannot_be_scheduled(file: Path, invoke: Callable[..., Any], schedule: str, words: str) -> None:
+    file.write_text("".join(MAIL.splitlines(keepends=True)[:3]) + schedule, encoding="utf-8")
+    result = invoke("schedule", file)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_two_files_of_one_name(file: Path, invoke: Callable[..., Any]) -> None:
+    other = file.with_name("other.yaml")
+    other.write_text(MAIL, encoding="utf-8")
+    result = invoke("schedule", file, other)
+    assert result.exit_code == 2
+    assert "Pipelines of one lineage must have different names. Received twice: mail" in result.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    settings = {**PIPELINE, "evaluation": {"require": [{"metric": "accuracy", "at_least": 0.3}]}}
+    return make_project(tmp_path / "project", {**settings, "schedule": {"every": "365d"}})
+
+
+@pytest.mark.slow
+def test_a_daemon_that_is_killed_in_training_is_replaced_and_the_model_is_pushed_once(
+    project: Project, daemon: Callable[..., Any]
+) -> None:
+    file = project.folder / "pipeline.yaml"
+    daemon(file, "--once").wait(60)
+    assert project.trainworks("schedule", "--trigger", "pipeline.yaml").exit_code == 0
+    first = daemon(file, "--lease", "3")
+    read_until(first, "run begins")
+    while not list((project.workspace / "artifacts" / "tickets").glob("StatisticsGen/*/*")):
+        assert first.poll() is None
+    second = daemon(file, "--lease", "3")
+    first.kill()
+    said = read_until(second, "succeeded after")
+    assert "run begins (request: by hand) (start 2)" in said
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(60) == 0
+    assert len(project.versions()) == 1
+    runs = json.loads(project.trainworks("runs", "--json").stdout)["runs"]
+    assert [run["status"] for run in runs] == ["succeeded", "failed"]
+
+
+@pytest.mark.slow
+def test_sigterm_hands_a_run_over_after_its_grace(project: Project, daemon: Callable[..., Any]) -> None:
+    file = project.folder / "pipeline.yaml"
+    daemon(file, "--once").wait(60)
+    assert project.trainworks("schedule", "--trigger", "tickets").exit_code == 0
+    first = daemon(file, "--grace", "0")
+    read_until(first, "run begins")
+    while not list((project.workspace / "artifacts" / "tickets").glob("StatisticsGen/*/*")):
+        assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    assert "it will be taken up again" in first.communicate(timeout=60)[1]
+    assert first.returncode == 0
+    second = daemon(file, "--once")
+    said = second.communicate(timeout=300)[1]
+    assert second.returncode == 0, said
+    assert "(start 2)" in said
+    runs = json.loads(project.trainworks("runs", "--json").stdout)["runs"]
+    assert [run["status"] for run in runs] == ["succeeded", "canceled"]
