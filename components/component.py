@@ -63,7 +63,21 @@ class LatestAccepted:
     input: str
 
 
-Promise = Channel | LatestBlessed | LatestAccepted
+@dataclass(frozen=True)
+class PreviousBlessed:
+    """A promise that lineage keeps: the newest blessed model that the step itself did not make of what it is given now.
+
+    So a step can go on from the champion, and never from its own result: where nothing changed, the promise is the same
+    again. It resolves to None when there is none, so it only fits an optional input.
+
+    Args:
+        output: the step's own output that the model was.
+    """
+
+    output: str = "model"
+
+
+Promise = Channel | LatestBlessed | LatestAccepted | PreviousBlessed
 
 
 @dataclass(frozen=True)
@@ -194,12 +208,15 @@ class Component:
     def upstream(self) -> Iterator["Component"]:
         """The components whose outputs this one reads."""
         for promise in self.inputs.values():
-            yield self.channel(promise).producer
+            if not isinstance(promise, PreviousBlessed):
+                yield self.channel(promise).producer
 
     def channel(self, promise: Promise) -> Channel:
         """A promised artifact's channel; for what lineage promises, the one that it must differ from."""
         if isinstance(promise, LatestAccepted):
             return self.channel(self.inputs[promise.input])
+        if isinstance(promise, PreviousBlessed):
+            return Channel(self, promise.output, self.outputs[promise.output])
         return promise.other_than if isinstance(promise, LatestBlessed) else promise
 
     def _reject_unknown(self, fields: Mapping[str, object], declared: Mapping[str, "_Field"]) -> None:
@@ -218,7 +235,7 @@ class Component:
         if isinstance(promise, Channel):
             fits = issubclass(promise.type, field.artifact)
         else:
-            fits = isinstance(promise, LatestBlessed | LatestAccepted) and field.optional
+            fits = isinstance(promise, LatestBlessed | LatestAccepted | PreviousBlessed) and field.optional
         if not fits:
             raise ConfigError(
                 f"{self.name}: input `{field.name}` must be an output of type {field.artifact.type_name()}. "

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from models.training.dataset import Augment, Batches
     from models.training.loop import Fit
     from models.training.preparation import FeatureSpec
+    from models.training.warm_start import WarmStart
 
 
 class Trainer(Component):
     """One training of one family: from transformed examples to a SavedModel.
 
     What it exports holds the family's preprocessing, rebuilt from the facts that Transform stored, so training and
-    serving cannot differ. Killed and started again, it goes on from its last checkpoint.
+    serving cannot differ. Killed and started again, it goes on from its last checkpoint. It may start from the
+    champion's weights (`models/training/warm_start.py`).
     """
 
     libraries = ("tensorflow", "keras", "tensorflow-text", "numpy")
@@ -37,6 +40,8 @@ class Trainer(Component):
     transform_graph: Input[TransformGraph]
     schema: Input[Schema]
     """Of the raw examples: the classes, and the columns' types."""
+    champion: Input[Model] | None
+    """Where the weights start, with `training.warm_start: champion`."""
     model: Output[Model]
     model_run: Output[ModelRun]
 
@@ -67,8 +72,11 @@ class Trainer(Component):
         """
         from models.facts import load_facts
         from models.training.preparation import feature_spec, is_raw
+        from models.training.warm_start import WarmStart
+        from models.weight_names import WeightNames
 
         self._check_names()
+        self._check_start()
         family = make_family(self.model_config, tuple(self.features), self.modality, context.base)
         spec, facts = feature_spec(self.transform_graph.transformed_schema), load_facts(self.transform_graph.facts)
         preprocess = family.preprocess(facts) if is_raw(spec) else None
@@ -79,13 +87,16 @@ class Trainer(Component):
         on_device = self._augment(head) if self.training.augment_on == "device" else None
         train.augment = None if on_device else self._augment(head)
         refined = family.refine(facts, train.inputs())
-        fitted = self._fit(
-            context, lambda: family.network(refined, head.outputs), head, train, validation, augment=on_device
-        )
+        names = WeightNames.of(family, facts, head)
+        warm = WarmStart(self.champion, names) if self.champion else None
+        build = partial(family.network, refined, head.outputs)
+        fitted = self._fit(context, warm.of(build) if warm else build, head, train, validation, augment=on_device)
+        self._tell_start(context, warm)
         fitted = replace(fitted, model=family.exported(fitted.model, refined, head.outputs))
         if self.modality == "image":
             self._show(context, fitted, head, train, validation, augment=on_device)
         self._export(fitted, family.preprocess(facts), head, family.modality)
+        names.save(self.model.weight_names)
         shutil.copytree(context.tensorboard, self.model_run.uri, dirs_exist_ok=True)
 
     def _check_names(self) -> None:
@@ -95,6 +106,23 @@ class Trainer(Component):
                     "`data.features`: a model input's name becomes the name of a tensor, so it must be letters, digits"
                     f" and `_` only. Received: {name}"
                 )
+
+    def _check_start(self) -> None:
+        if (self.training.warm_start == "champion") != ("champion" in self.inputs):
+            raise ConfigError(
+                "`training.warm_start: champion` and the input `champion`, a PreviousBlessed(), go together. Received:"
+                f" warm_start={self.training.warm_start}, inputs {', '.join(self.inputs)}"
+            )
+
+    def _tell_start(self, context: Context, warm: "WarmStart | None") -> None:
+        """Says where the weights started, to the person, the log and lineage."""
+        if self.training.warm_start == "none":
+            return
+        if warm and warm.misfit:
+            context.logger.warning("%s", warm.misfit)
+        told = (warm.misfit or warm.told) if warm else "training starts from scratch: no model has been blessed yet"
+        context.logger.info("%s", told)
+        self.model.properties["warm_start"] = told
 
     def _batches(self, split: str, spec: "FeatureSpec", preprocess: "Preprocess | None", scratch: Path) -> "Batches":
         from models.training.dataset import Batches

@@ -158,6 +158,9 @@ class Bert(Family):
             facts["vocabulary"], self.features, self.config.sequence_length, lower_case=bool(facts["lower_case"])
         )
 
+    def row_names(self, facts: "Facts") -> Mapping[str, Sequence[str]]:
+        return {"token_embedding/embeddings": facts["vocabulary"]}
+
     def network(self, facts: "Facts", outputs: int) -> "keras.Model":
         return self._network(facts, outputs, adapted=self.config.lora is not None)
 

@@ -89,6 +89,14 @@ class Family(ABC):
             for the network, so 0 must mean padding.
         """
 
+    def row_names(self, facts: "Facts") -> "Mapping[str, Sequence[str]]":
+        """What rows of the network's weights stand for: path of a weight to a name for each row, all different.
+
+        A family with a vocabulary says here which weights belong to it (`{"embedding/embeddings": [...]}`), so that
+        another training can start from them with other words. Rows that stand for no word have names with a line feed.
+        """
+        return {}
+
     def refine(self, facts: "Facts", inputs: "Iterable[Mapping[str, tf.Tensor]]") -> "Facts":
         """Facts for `network` with what can be learned from the training split's model inputs without their labels.
 

@@ -73,6 +73,9 @@ class Linear(Family):
 
         return TfIdf(facts.get("ngrams"), facts["idf"], self.features, self.config.ngrams)
 
+    def row_names(self, facts: "Facts") -> Mapping[str, Sequence[str]]:
+        return {"logits/kernel": ["\n0", *facts["ngrams"]]} if "ngrams" in facts else {}
+
     def network(self, facts: "Facts", outputs: int) -> "keras.Model":
         import keras
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from components.bulk_inferrer import BulkInferrer
-    from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output
+    from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output, PreviousBlessed
     from components.evaluator import Evaluator
     from components.example_gen import ExampleGen
     from components.example_validator import ExampleValidator
@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "components.bulk_inferrer": ("BulkInferrer",),
-    "components.component": ("Component", "Context", "Input", "LatestAccepted", "LatestBlessed", "Output"),
+    "components.component": (
+        "Component",
+        "Context",
+        "Input",
+        "LatestAccepted",
+        "LatestBlessed",
+        "Output",
+        "PreviousBlessed",
+    ),
     "components.evaluator": ("Evaluator",),
     "components.example_gen": ("ExampleGen",),
     "components.example_validator": ("ExampleValidator",),
@@ -83,6 +91,7 @@ __all__ = [
     "ModelConfig",
     "Output",
     "Pipeline",
+    "PreviousBlessed",
     "PushConfig",
     "Pusher",
     "SchemaGen",

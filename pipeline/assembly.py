@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 
-from components.component import Channel, Component, LatestAccepted, LatestBlessed
+from components.component import Channel, Component, LatestAccepted, LatestBlessed, PreviousBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
 from components.example_validator import ExampleValidator
@@ -157,6 +157,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         examples=transform.transformed_examples,
         transform_graph=transform.transform_graph,
         schema=schema,
+        champion=PreviousBlessed() if training.warm_start == "champion" else None,
         model_config=model,
         training=training,
         features=features,

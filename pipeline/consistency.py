@@ -54,6 +54,7 @@ def add_contradictions(
         _localization,
         _pictures,
         _head_first,
+        _warm_start,
         _monitor,
     ):
         for key, message in find(config):
@@ -212,6 +213,14 @@ def _head_first(config: PipelineConfig) -> Iterator[Contradiction]:
                 ("training", name),
                 "is for a network that starts from `model.weights`; give it some, or leave it out.",
             )
+
+
+def _warm_start(config: PipelineConfig) -> Iterator[Contradiction]:
+    if config.training.get("warm_start") == "champion" and config.model.hyperparameters.get("lora") is not None:
+        yield (
+            ("training", "warm_start"),
+            "must be none with `model.lora`: an exported model has no adapters to go on with. Received: champion",
+        )
 
 
 def _monitor(config: PipelineConfig) -> Iterator[Contradiction]:

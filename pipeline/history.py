@@ -44,6 +44,13 @@ def _short(part: str) -> str:
     return hashlib.sha256(part.encode()).hexdigest()[:12]
 
 
+def made_of(execution: StoredExecution, parts: Mapping[str, str], *, but: str) -> bool:
+    """Whether an execution that ran was made of these ingredients, one of them aside."""
+    then = json.loads(execution.parameters.get(_INGREDIENTS, "{}"))
+    now = json.loads(remembered(parts, Path())[_INGREDIENTS])
+    return {**then, but: ""} == {**now, but: ""}
+
+
 _ABSENT: Final = _short("missing")
 """A file that was not there before the step ran; most likely the step itself wrote it, so it is named last."""
 

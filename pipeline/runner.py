@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from components.component import Component, LatestAccepted, LatestBlessed
+from components.component import Component, LatestAccepted, LatestBlessed, PreviousBlessed
 from pipeline.attempts import attempted
 from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
@@ -25,6 +25,7 @@ from pipeline.lineage.store import Lineage
 from pipeline.lineage_url import open_lineage
 from pipeline.logs import captured, warnings_shown
 from pipeline.pipeline import Pipeline, Selection
+from pipeline.previous import previous_blessed
 from pipeline.progress import Terminal
 from pipeline.result import REFUSED, FinalStatus, RunFailed, RunResult, StepResult, StepStatus
 from pipeline.step import Published, Run, perform, take, typed
@@ -240,8 +241,13 @@ class Walk:
                 )
                 if before is not None:
                     inputs[name] = before
-            else:
+            elif not isinstance(promise, PreviousBlessed):
                 inputs[name] = self.stored[promise.producer.name, promise.output]
+        for name, promise in component.inputs.items():
+            if isinstance(promise, PreviousBlessed):
+                previous = previous_blessed(self.run, component, name, inputs)
+                if previous is not None:
+                    inputs[name] = previous
         return inputs
 
     def _record(self, component: Component, published: Published, verdict: Verdict | None, started: float) -> None:

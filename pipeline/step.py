@@ -91,7 +91,7 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
     try:
         with run.cancellation.interruptible(deadline):
             component = component.resolved(run.pipeline.base)
-            parts = _ingredients(run, component, inputs)
+            parts = ingredients_of(run, component, inputs)
             cached = run.lineage.find_cached(run.pipeline.name, component.name, combined(parts))
             gone = _gone(run, component, inputs, cached) if run.use_cache and cached else ""
     except BaseException as error:
@@ -173,7 +173,7 @@ class _Execution:
         base = self._run.pipeline.base
         if not self._component.external_inputs(base):
             return [self._key]
-        after = _ingredients(self._run, self._component, self._inputs)
+        after = ingredients_of(self._run, self._component, self._inputs)
         own = {(base / path).resolve() for path in self._component.external_outputs(base)}
         before_files, after_files = files_in(self._parts, base), files_in(after, base)
         foreign = sorted(path for path, _ in before_files.items() ^ after_files.items() if path not in own)
@@ -225,7 +225,8 @@ def _record_failure(run: Run, execution_id: int, error: BaseException) -> None:
         _log.exception("Cannot record the failure of execution %d", execution_id)
 
 
-def _ingredients(run: Run, component: Component, inputs: Stored) -> dict[str, str]:
+def ingredients_of(run: Run, component: Component, inputs: Stored) -> dict[str, str]:
+    """What the fingerprint of a step is made of; see `fingerprint.ingredients`."""
     digests = {name: inputs[name].digest if name in inputs else None for name in component.inputs}
     return ingredients(component, digests, run.pipeline.base, run.digests)
 

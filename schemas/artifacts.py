@@ -103,7 +103,7 @@ class TransformGraph(Artifact):
 
 @dataclass(frozen=True)
 class Model(Artifact):
-    """`Format-Serving/` SavedModel and `Format-Keras/model.keras`."""
+    """`Format-Serving/` SavedModel and `Format-Keras/model.keras`, with the names of its weights beside it."""
 
     BASE_TYPE = "mlmd.Model"
 
@@ -114,6 +114,11 @@ class Model(Artifact):
     @property
     def keras(self) -> Path:
         return self.uri / "Format-Keras" / "model.keras"
+
+    @property
+    def weight_names(self) -> Path:
+        """What rows and columns of the Keras model's weights stand for; see `models/weight_names.py`."""
+        return self.keras.parent / "weight_names.json"
 
     def classes(self) -> list[str]:
         """The label's words in the order of the scores; empty for regression."""

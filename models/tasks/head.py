@@ -23,6 +23,14 @@ class TaskHead(ABC):
     measures: tuple[str, ...]
     """Names of what `measure` gives, in order."""
 
+    unit: tuple[float, float] = (0.0, 1.0)
+    """Mean and scale of the number that an output of 0, or a step of 1, stands for."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """A name for each output: its class, or its place, with a line feed, where it stands for none."""
+        return (*self.classes, *(f"\n{place}" for place in range(self.outputs - len(self.classes))))
+
     @abstractmethod
     def loss(self, logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: float = 0.0) -> tf.Tensor:
         """Loss of each example, float32 `(batch_size,)`."""

@@ -18,6 +18,7 @@ class Regression(TaskHead):
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0) -> None:
         self.mean, self.scale = mean, scale or 1.0
+        self.unit = (self.mean, self.scale)
 
     def loss(self, logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: float = 0.0) -> tf.Tensor:
         """Squared error of the standardized label; there is nothing to smooth."""

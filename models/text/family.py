@@ -55,6 +55,11 @@ class WordFamily(Family):
 
         return WordIds(facts["vocabulary"], self.features, self.config.sequence_length)
 
+    def row_names(self, facts: "Facts") -> Mapping[str, Sequence[str]]:
+        from models.text.word_ids import FIRST_WORD
+
+        return {"embedding/embeddings": [*(f"\n{place}" for place in range(FIRST_WORD)), *facts["vocabulary"]]}
+
     def refine(self, facts: "Facts", inputs: "Iterable[Mapping[str, tf.Tensor]]") -> "Facts":
         from models.text.word_vectors import with_word_vectors
 

@@ -1,6 +1,6 @@
 """The champion: the newest model that an evaluation blessed, and nobody rolled back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
@@ -29,16 +29,21 @@ def latest_blessed(
     The newest is the blessing that was made last, as in TFX: taking an old one from cache does not renew it. A champion
     whose files are gone is still the champion: who compares with it must say so rather than take an older, weaker one.
     """
+    models = blessed_models(connection, types, pipeline)
+    return next((model for model in models if not (other_than and same_artifact(model, other_than))), None)
+
+
+def blessed_models(connection: Connection, types: TypeIds, pipeline: str) -> Iterator[StoredArtifact]:
+    """All that may be champion, newest blessing first."""
     pipeline_id = find_context(connection, types, PIPELINE, pipeline)
     if pipeline_id is None:
-        return None
+        return
     candidates = _candidates(connection, types, pipeline_id)
     not_again = rolled_back(connection, candidates)
     for model_id in candidates:
         model = read_artifacts(connection, [model_id])[model_id]
-        if not any(same_artifact(model, other) for other in (*not_again, *([other_than] if other_than else ()))):
-            return model
-    return None
+        if not any(same_artifact(model, other) for other in not_again):
+            yield model
 
 
 def rolled_back(connection: Connection, models: Iterable[int]) -> list[StoredArtifact]:

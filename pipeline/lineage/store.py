@@ -208,6 +208,11 @@ class Lineage:
             copies = blessed.copies(connection, model)
             properties.remove(connection, properties.ARTIFACT, copies, blessed.ROLLED_BACK)
 
+    def blessed(self, pipeline: str) -> list[StoredArtifact]:
+        """All models of a pipeline that `latest_blessed` may give, newest first."""
+        with reading(self._engine) as connection:
+            return list(blessed.blessed_models(connection, self._types, pipeline))
+
     def abandon_running(self, pipeline: str, *, alone: bool = False) -> list[StoredExecution]:
         """Marks failed what killed processes left running in a pipeline, runs and executions; returns the latter.
 

@@ -92,6 +92,10 @@ class TrainingConfig(Section):
     checkpoint_seconds: float = Field(default=60.0, ge=0)
     """Least time between two checkpoints within an epoch; one is also written where an epoch of some seconds ends."""
 
+    warm_start: Literal["champion", "none"] = "none"
+    """Where the weights start: those of the newest blessed model, words and labels matched by name (`model.weights`
+    then only counts where there is none, or its network is another, which is said), or as `model` has it."""
+
     seed: int = 1
 
     @property

@@ -1,15 +1,17 @@
 """From transformed examples to a model that answers, with a family that nothing in the house knows."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.component import Channel
+from components.component import Channel, PreviousBlessed
 from components.trainer import Trainer
 from components.transform import Transform
 from models.facts import load_facts, save_facts
@@ -18,6 +20,7 @@ from models.training.events import last_step
 from schemas.artifacts import Examples, Model, ModelRun, Schema, TransformGraph
 from schemas.config import ModelConfig, TrainingConfig
 from schemas.errors import ConfigError, DataError
+from tests.pipeline.real.curves import curves
 
 FAMILY = '''
 """A family of one's own: words hashed to ids in the graph, the mean of their embeddings, one layer."""
@@ -80,7 +83,7 @@ def family(tmp_path: Path) -> Iterator[str]:
 def trainer(tmp_path: Path, family: str):
     """Binds a Trainer to small transformed examples; keyword arguments are its parameters."""
 
-    def make(task: str = "classification", **parameters) -> Trainer:
+    def make(task: str = "classification", champion: Model | None = None, **parameters) -> Trainer:
         model_config = ModelConfig.model_validate({"family": family, **parameters.pop("model", {})})
         training = TrainingConfig(
             **{"epochs": 4, "batch_size": 8, "learning_rate": 0.1, **parameters.pop("training", {})}
@@ -89,6 +92,7 @@ def trainer(tmp_path: Path, family: str):
             examples=Channel(_upstream(), "transformed_examples", Examples),
             transform_graph=Channel(_upstream(), "transform_graph", TransformGraph),
             schema=Channel(_upstream(), "schema", Schema),
+            champion=PreviousBlessed() if training.warm_start == "champion" else None,
             **{
                 "model_config": model_config,
                 "training": training,
@@ -111,6 +115,7 @@ def trainer(tmp_path: Path, family: str):
             "examples": Examples(folders["examples"]),
             "transform_graph": graph,
             "schema": Schema(folders["schema"]),
+            **({"champion": champion} if "champion" in unbound.inputs else {}),
         }
         return unbound.bind(inputs, {"model": Model(folders["model"]), "model_run": ModelRun(folders["model_run"])})
 
@@ -198,6 +203,82 @@ def _weights(model: Model) -> list:
     import keras
 
     return [weights.tolist() for weights in keras.models.load_model(model.keras).get_weights()]
+
+
+@pytest.fixture
+def champion(trainer, context, tmp_path: Path) -> Model:
+    bound = trainer()
+    bound.run(context)
+    for folder in (bound.model_run.uri, context.scratch, context.tensorboard):
+        shutil.rmtree(folder)
+    return Model(bound.model.uri.rename(tmp_path / "champion"))
+
+
+WARM = {"warm_start": "champion", "checkpoint_seconds": 0.0}
+
+
+def test_a_warm_start_begins_where_the_champion_ended(trainer, context, champion):
+    """At a rate of next to nothing: the first epoch's loss is the champion's, and so are the weights."""
+    losses = []
+    for training in ({"warm_start": "champion"}, {}):
+        bound = trainer(champion=champion, training={"epochs": 1, "learning_rate": 1e-9, **training})
+        bound.run(context)
+        losses.append(curves(bound.model_run.uri / "train")["epoch_loss"][0])
+        if training:
+            np.testing.assert_allclose(_weights(bound.model)[0], _weights(champion)[0], atol=1e-6)
+            assert bound.model.properties["warm_start"] == f"training starts from the champion {champion.uri}"
+        for folder in (bound.model_run.uri, bound.model.uri, context.scratch, context.tensorboard):
+            shutil.rmtree(folder)
+    assert losses[0] < 0.2
+    assert losses[1] > 0.5
+
+
+def test_a_warm_training_that_is_interrupted_goes_on_exactly(trainer, context, champion, monkeypatch):
+    whole = trainer(champion=champion, training=WARM)
+    whole.run(context)
+    undisturbed = json.dumps(_weights(whole.model))
+    for folder in (whole.model.uri, whole.model_run.uri, context.scratch, context.tensorboard):
+        shutil.rmtree(folder)
+
+    @contextmanager
+    def until_the_second_epoch_ends(description: str, total: int | None = None):
+        yield _Interrupting(after=2 * 96 // 8)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(context), "progress", lambda *_, **__: until_the_second_epoch_ends(""))
+        with pytest.raises(InterruptedError):
+            trainer(champion=champion, training=WARM).run(context)
+    assert _checkpoints(context)
+    again = trainer(champion=champion, training=WARM)
+    again.run(context)
+    assert json.dumps(_weights(again.model)) == undisturbed
+
+
+class _Interrupting:
+    """Progress that ends the training once so many steps are done."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+
+    def advance(self, steps: int = 1, **shown: float) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise InterruptedError
+
+
+def test_a_champion_that_does_not_fit_is_said_and_left(trainer, context, champion, caplog):
+    bound = trainer(champion=champion, model={"width": 9}, training=WARM)
+    bound.run(context)
+    why = "is of shape (500, 9), the champion's is of (500, 8)"
+    assert "training starts from scratch: " in caplog.text
+    assert why in caplog.text
+    assert why in bound.model.properties["warm_start"]
+
+
+def test_without_a_champion_a_warm_start_is_a_cold_one(trainer, context):
+    bound = trainer(training={"warm_start": "champion", "epochs": 1})
+    bound.run(context)
+    assert bound.model.properties["warm_start"] == "training starts from scratch: no model has been blessed yet"
 
 
 def test_weights_of_labels_reach_training(trainer, context):

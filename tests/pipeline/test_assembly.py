@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.component import Channel, Component, LatestBlessed
+from components.component import Channel, Component, LatestBlessed, PreviousBlessed
 from pipeline.assembly import assemble, pipeline_from_file
 from pipeline.pipeline import Pipeline
 from schemas.config import PipelineConfig, TrainingConfig
@@ -199,6 +199,14 @@ def test_without_push_nothing_is_pushed(file: Path) -> None:
 def test_a_champion_is_the_newest_blessed_model(file: Path) -> None:
     champion = step(pipeline_from_file(file), "Evaluator").inputs["champion"]
     assert isinstance(champion, LatestBlessed)
+
+
+def test_training_starts_from_the_champion_where_it_is_asked_to(file: Path) -> None:
+    assert "champion" not in step(pipeline_from_file(file), "Trainer").inputs
+    trainer = step(pipeline_from_file(file, ["training.warm_start=champion"]), "Trainer")
+    assert trainer.inputs["champion"] == PreviousBlessed("model")
+    assert wires(trainer)["champion"] == "?Trainer.model"
+    assert trainer not in trainer.upstream()
 
 
 def test_mistakes_of_the_family_s_settings_stand_among_all_others(file: Path) -> None:

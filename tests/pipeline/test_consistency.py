@@ -65,6 +65,11 @@ def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
             "`training.head_epochs` is for a network that starts from `model.weights`; give it some, or leave it out.",
         ),
         (
+            {"model": {"family": "bert", "weights": "minilm", "lora": {}}, "training": {"warm_start": "champion"}},
+            "`training.warm_start` must be none with `model.lora`: an exported model has no adapters to go on with."
+            " Received: champion",
+        ),
+        (
             {"evaluation": {"split": "tset"}},
             "`evaluation.split` must be one of the splits train, eval. Received: split='tset'",
         ),

@@ -102,3 +102,11 @@ def test_what_was_rolled_back_is_not_champion_again(scribe, lineage, evaluate) -
     lineage.forgive(copy)
     assert lineage.latest_blessed("news", other_than=None) == copy
     assert lineage.latest_blessed("news", other_than=copy) == first
+
+
+def test_all_that_may_be_champion_newest_first(lineage, evaluate) -> None:
+    assert lineage.blessed("news") == []
+    first = evaluate(1)
+    evaluate(0)
+    second = evaluate(1)
+    assert lineage.blessed("news") == [second, first]

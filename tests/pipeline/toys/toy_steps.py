@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output
+from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output, PreviousBlessed
 from pipeline.pipeline import Pipeline
 from schemas.artifacts import (
     ExampleAnomalies,
@@ -112,6 +112,7 @@ class ToyTrainer(Component):
     epochs: int = 4
     seconds: float = 0.0
     examples: Input[Examples]
+    champion: Input[Model] | None
     model: Output[Model]
     model_run: Output[ModelRun]
 
@@ -131,6 +132,8 @@ class ToyTrainer(Component):
         rows = sum(len(shard.read_text().splitlines()) for shard in self.examples.shards("train"))
         self.model.serving.mkdir()
         (self.model.serving / "saved_model.pb").write_text(f"rows {rows}, epochs {self.epochs}\n")
+        if self.champion is not None:
+            (self.model.serving / "began").write_text((self.champion.serving / "saved_model.pb").read_text())
         (self.model_run.uri / "events").write_text("loss\n" * self.epochs)
         context.logger.info("trained on %d rows", rows)
 
@@ -212,13 +215,15 @@ def toy_pipeline(
     seconds: float = 0.0,
     epochs: int = 4,
     severity: Severity = "error",
+    warm: bool = False,
 ) -> Pipeline:
     gen = ToyGen(source="rows.txt")
     schema = ToySchema(frozen="frozen.pbtxt", examples=gen.examples)
     validator = ToyValidator(
         severity=severity, examples=gen.examples, schema=schema.schema, previous=LatestAccepted("examples")
     )
-    trainer = ToyTrainer(examples=gen.examples, seconds=seconds, epochs=epochs)
+    champion = PreviousBlessed() if warm else None
+    trainer = ToyTrainer(examples=gen.examples, champion=champion, seconds=seconds, epochs=epochs)
     evaluator = ToyEvaluator(
         accuracy=accuracy,
         at_least=at_least,
