@@ -1,6 +1,8 @@
 """Models that pipelines pushed, called by clients that know only public packages."""
 
+import base64
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from pipeline.prediction import SavedModel
 from tests.serving.clients import serve
+from tests.serving.grpcurl import answer_to
+from tests.test_readme import block
 
 pytestmark = pytest.mark.slow
 
@@ -57,8 +61,6 @@ def test_a_text_model(tmp_path: Path) -> None:
 
 
 def test_an_image_model(tmp_path: Path) -> None:
-    import base64
-
     project, pushed = _pushed(tmp_path, "image")
     files = sorted((project / "data").rglob("*.png"))[:3]
     expected = SavedModel(pushed).predict([{"image": str(file)} for file in files])
@@ -74,3 +76,21 @@ def test_an_image_model(tmp_path: Path) -> None:
         assert rows[position]["score"] == pytest.approx(one.outputs["score"], abs=1e-5)
         assert json.dumps(rows[position])
     assert bad.status_code == 400 and "error" in bad.json()
+
+
+def test_the_calls_of_the_readme(tmp_path: Path) -> None:
+    _, pushed = _pushed(tmp_path, "text")
+    with serve(tmp_path / "log", pushed.parent) as served:
+        calls = block("calls").replace("tickets", pushed.name)
+        calls = calls.replace(":8500", f":{served.port}").replace(":8501", f":{served.rest_port}")
+        commands = calls.splitlines()
+        predicted, told = (
+            json.loads(subprocess.run([*shlex.split(command), "-sS"], capture_output=True, check=True).stdout)
+            for command in commands[:2]
+        )
+        outputs, status = (answer_to(command) for command in commands[2:])
+    (answer,) = predicted["predictions"]
+    assert answer["label"] == "billing"
+    assert base64.b64decode(outputs["outputs"]["label"]["string_val"][0]).decode() == answer["label"]
+    assert told["model_version_status"][0]["state"] == "AVAILABLE"
+    assert status["model_version_status"][0]["state"] == "AVAILABLE"
