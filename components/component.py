@@ -121,6 +121,20 @@ class Context(Protocol):
         """A folder that survives a kill: the same for the same fingerprint, removed once the outputs are published."""
 
     @property
+    def partials(self) -> Path:
+        """A folder that survives runs, for results of parts of the work (see `components/partials.py`).
+
+        It belongs to this component of this pipeline, and is empty where nothing may be used again (`--no-cache`).
+        """
+
+    @property
+    def code(self) -> str:
+        """Digest of the code, and the libraries' versions, that decide this component's results."""
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of a file that is read from outside the pipeline, remembered while the file stays as it is."""
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard log folder of this run of this component."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from components.component import Component, Context, FileGroup, Output
 from components.input_files import as_globs, matched_files, matched_folders, prepared_files
+from components.partials import Partials
 from components.picture_files import files_of_classes, may_be_path
 from components.spans import FoundSpans, data_of_spans, find_spans, vanished
 from schemas.artifacts import Examples
@@ -44,6 +45,10 @@ class ExampleGen(Component):
 
     Of data that comes in spans it reads those that `data.spans` lets in, decided once a run (`components/spans.py`);
     the newest is the examples' `span`, all of them their `spans`. What a file gives does not depend on other files.
+
+    A file, or a thousand pictures of a folder, that an earlier run has read under the same settings is not read again:
+    its shards are linked to (`components/transforms/kept_shards.py`). Prepared tfds data sets, and tables that name
+    pictures by their paths, are read in every run.
 
     Args:
         data: the pipeline file's `data` section.
@@ -118,7 +123,7 @@ class ExampleGen(Component):
         import apache_beam as beam
 
         from components.transforms.beam import beam_pipeline, watched
-        from components.transforms.ingest import Ingest, load_report
+        from components.transforms.ingest import Ingest, load_report, with_contents
         from components.transforms.readers import make_reader
 
         data = self._read
@@ -126,10 +131,19 @@ class ExampleGen(Component):
         reader = make_reader(data, context.base)
         sources = list(sources_of(data, context.base))
         columns = self._columns(probed(reader, sources, self._wanted(holdout)))
-        units = units_of(reader, sources)
+        units = [with_contents(unit, data, context.digest) for unit in units_of(reader, sources)]
         report = self.examples.uri / ".ingested.json"
         pictures = pictures_of(data, columns, context.base)
-        ingest = Ingest(reader, columns, holdout, self.examples.uri, report, pictures=pictures)
+        ingest = Ingest(
+            reader,
+            columns,
+            holdout,
+            self.examples.uri,
+            report,
+            pictures=pictures,
+            partials=Partials(context.partials),
+            code=context.code,
+        )
         size = _bytes_of(self.external_inputs(context.base)) >> 20
         with (
             context.progress("writing examples, MiB", size) as bar,
@@ -139,6 +153,9 @@ class ExampleGen(Component):
             _ = pipeline | beam.Create(units, reshuffle=False) | ingest
         ingested = load_report(report)
         report.unlink()
+        context.logger.info(
+            "read %d of %d units; earlier runs had read the others", len(units) - ingested.reused, len(units)
+        )
         self._publish(ingested, columns, holdout, self._span_rows(units, ingested, context.base))
 
     def _wanted(self, holdout: HoldoutConfig | None) -> dict[str, str]:
@@ -198,7 +215,7 @@ class ExampleGen(Component):
         holdout: HoldoutConfig | None,
         spans: tuple[SpanRows, ...],
     ) -> None:
-        from components.transforms.shards import commit_shards
+        from components.transforms.shards import commit_shards, digests_of
 
         if ingested.failures:
             raise ingested.failures[0].error()
@@ -211,6 +228,7 @@ class ExampleGen(Component):
             Ingestion(
                 columns={column.name: column.type for column in columns} | {SOURCE: "BYTES"},
                 rows={name: counts[name] for name in names},
+                shards=digests_of(ingested.shards),
                 defects=tuple(tally.defect() for tally in ingested.tallies),
                 spans=spans,
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.component import Progress
+from pipeline.digests import DigestCache
 from pipeline.progress import Step
 from pipeline.workspace import Workspace
 from schemas.config import BeamConfig
@@ -19,9 +20,11 @@ class RunContext:
     run_id: str
     node: str
     fingerprint: str
+    code: str
     base: Path
     beam: BeamConfig
     workspace: Workspace
+    digests: DigestCache
     shown: Step
 
     @property
@@ -29,6 +32,13 @@ class RunContext:
         path = self.workspace.scratch(self.pipeline, self.node, self.fingerprint)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    @property
+    def partials(self) -> Path:
+        return self.workspace.partials(self.pipeline, self.node)
+
+    def digest(self, path: Path) -> str:
+        return self.digests.file_digest(path)
 
     @property
     def tensorboard(self) -> Path:

@@ -23,7 +23,7 @@ from pipeline.digests import DigestCache
 from pipeline.sources import module_digests
 from schemas.errors import ConfigError, DataError
 
-__all__ = ["DigestCache", "combined", "fingerprint", "ingredients"]
+__all__ = ["DigestCache", "code_of", "combined", "fingerprint", "ingredients"]
 
 _MISSING = "missing"
 
@@ -46,6 +46,12 @@ def fingerprint(component: Component, inputs: Mapping[str, str | None], base: Pa
 def combined(parts: Mapping[str, str]) -> str:
     """The fingerprint that ingredients make."""
     return hashlib.sha256(json.dumps(sorted(parts.items())).encode()).hexdigest()
+
+
+def code_of(parts: Mapping[str, str]) -> str:
+    """SHA-256 of those ingredients that are neither data nor parameters: code and libraries."""
+    kinds = ("component", "python", "code", "library")
+    return combined({name: part for name, part in parts.items() if name.partition(" ")[0] in kinds})
 
 
 def ingredients(

@@ -14,7 +14,7 @@ from pathlib import Path
 from components.component import Component
 from pipeline.cancellation import Canceled, Cancellation, Deadline, Interrupted
 from pipeline.context import RunContext
-from pipeline.fingerprint import DigestCache, combined, ingredients
+from pipeline.fingerprint import DigestCache, code_of, combined, ingredients
 from pipeline.history import FILE, History, files_in, on_disk, remembered
 from pipeline.lineage.records import StoredArtifact, StoredExecution
 from pipeline.lineage.store import Lineage
@@ -138,6 +138,8 @@ class _Execution:
     def _execute(self) -> dict[str, tuple[Artifact, str]]:
         """Runs the component; returns each output with the digest of its contents."""
         run, component = self._run, self._component
+        if not run.use_cache:
+            run.workspace.discard_partials(self._name, self._node)
         outputs = {name: kind(uri=self._staging / name) for name, kind in component.outputs.items()}
         for output in outputs.values():
             output.uri.mkdir()
@@ -149,9 +151,11 @@ class _Execution:
                     run_id=run.id,
                     node=self._node,
                     fingerprint=self._key,
+                    code=code_of(self._parts),
                     base=run.pipeline.base,
                     beam=run.pipeline.beam,
                     workspace=run.workspace,
+                    digests=run.digests,
                     shown=shown,
                 )
             )

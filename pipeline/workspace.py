@@ -3,6 +3,7 @@
     artifacts/<pipeline>/<node>/<output>/<execution id>   what steps published
     tmp/<pipeline>/<execution id>/<output>                 what a running step writes
     scratch/<pipeline>/<node>/<fingerprint>                checkpoints; survive a kill, go when the step is published
+    partials/<pipeline>/<node>/<key>                       results of parts of a step, for later runs
     tensorboard/<pipeline>/<run id>/<node>                 TensorBoard logs
     logs/<run id>.log                                      libraries' messages and tracebacks
     locks/<pipeline>.lock                                  one run at a time
@@ -11,6 +12,9 @@
 A step's folder under `tmp` stands from before it runs until after its outputs are published. So when a process is
 killed, the folder names the execution whose outputs may lie unpublished among the artifacts, and the next run sweeps
 both.
+
+Partial results are swept, too, the longest unused first: those that no run has used for two weeks, and while the disk
+has less than a twentieth free, any. They share the disk's blocks with the artifacts that they are part of.
 """
 
 import contextlib
@@ -31,6 +35,12 @@ _SCRATCH_DAYS: Final = 14
 """Days after which scratch that nobody came back to is removed."""
 _POLL_SECONDS: Final = 0.2
 """Between two looks at a lock that is waited for."""
+
+
+_PARTIALS_DAYS: Final = 14
+"""Days after which a partial result that no run has used is removed."""
+_ROOM_TO_LEAVE: Final = 0.05
+"""Share of the disk that partial results leave free."""
 
 
 class WorkspaceBusy(TrainworksError):  # noqa: N818 - a state, not a fault
@@ -99,6 +109,18 @@ class Workspace:
             path.rename(doomed)
             shutil.rmtree(doomed.parent, ignore_errors=True)
 
+    def partials(self, pipeline: str, node: str) -> Path:
+        """Where a node keeps results of parts of its work."""
+        return _made(self.root / "partials" / pipeline / node)
+
+    def discard_partials(self, pipeline: str, node: str) -> None:
+        """Removes what a node has kept; first its name, so that nobody takes half of it."""
+        doomed = _made(self.root / "tmp" / pipeline / "discarded") / f"partials-{node}"
+        shutil.rmtree(doomed, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / "partials" / pipeline / node).rename(doomed)
+        shutil.rmtree(doomed.parent, ignore_errors=True)
+
     def staging(self, pipeline: str, execution_id: int) -> Path:
         """A fresh temporary folder for the outputs of one execution."""
         path = self.root / "tmp" / pipeline / str(execution_id)
@@ -154,7 +176,16 @@ class Workspace:
         for folder in (self.root / "scratch" / pipeline).glob("*/*"):
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
+        self._sweep_partials(pipeline)
         return len(leftovers)
+
+    def _sweep_partials(self, pipeline: str) -> None:
+        oldest, room = time.time() - _PARTIALS_DAYS * 86_400, _ROOM_TO_LEAVE * shutil.disk_usage(self.root).total
+        entries = [(entry.stat().st_mtime, entry) for entry in (self.root / "partials" / pipeline).glob("*/*")]
+        for used, entry in sorted(entries):
+            if used >= oldest and shutil.disk_usage(self.root).free >= room:
+                break
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _hold(descriptor: int, deadline: float) -> None:

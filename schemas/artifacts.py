@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from schemas.files import sha256
 from schemas.ingestion import FeatureType, Ingestion
 
 Property = int | float | str
@@ -55,6 +56,12 @@ class Examples(Artifact):
     def shards(self, split: str) -> list[Path]:
         """The TFRecord files of a split, in order."""
         return sorted(self.split_path(split).glob("data_tfrecord-*"))
+
+    def shard_digests(self, split: str) -> list[str]:
+        """SHA-256 of each shard, in order: as it was noted when they were written, or else from the files."""
+        shards = self.shards(split)
+        noted = self.ingestion().shards.get(split, ())
+        return list(noted) if len(noted) == len(shards) else [sha256(path) for path in shards]
 
     def ingestion(self) -> Ingestion:
         return Ingestion.model_validate_json((self.uri / "ingestion.json").read_bytes())

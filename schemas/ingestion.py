@@ -62,6 +62,8 @@ class Ingestion(BaseModel):
     """The report itself. `rows` counts the examples written, split by split; `columns` names every feature written.
 
     `spans`, oldest first, is empty where the data has none. A span that holds nothing is among them, with no rows.
+
+    `shards` holds the SHA-256 of each shard, by split and in order, where they were taken as the shards were written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,3 +72,4 @@ class Ingestion(BaseModel):
     rows: dict[str, int]
     defects: tuple[Defect, ...] = ()
     spans: tuple[SpanRows, ...] = ()
+    shards: dict[str, tuple[str, ...]] = {}

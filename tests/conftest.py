@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.config import BeamConfig
+from schemas.files import sha256
 
 # A job in the background starts with Ctrl-C ignored, and so would every process that a test starts and stops with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,6 +30,8 @@ class LoneContext:
     pipeline: str = "lone"
     run_id: str = "run"
     beam: BeamConfig = field(default_factory=BeamConfig)
+    code: str = "code"
+    kept: Path | None = None
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("lone"))
 
     @property
@@ -35,6 +39,14 @@ class LoneContext:
         path = self.base / "scratch"
         path.mkdir(exist_ok=True)
         return path
+
+    @property
+    def partials(self) -> Path:
+        """Nothing is used again, unless a test names a folder."""
+        return self.kept or Path(tempfile.mkdtemp(prefix="partials-", dir=self.base))
+
+    def digest(self, path: Path) -> str:
+        return sha256(path)
 
     @property
     def tensorboard(self) -> Path:

@@ -5,21 +5,25 @@ record crosses a stage, so memory does not grow with the data. What comes out me
 """
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
 from pydantic import TypeAdapter
 
+from components.partials import Partials, key_of
 from components.transforms.beam import WriteBytes
 from components.transforms.columns import DROPPING, Column, RowEncoder
+from components.transforms.contents import Contents
+from components.transforms.kept_shards import KeptShards
 from components.transforms.readers import Part, Reader, Row, Source
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.splits import Splitter
-from schemas.config import HoldoutConfig
+from schemas.config import DataConfig, HoldoutConfig
 from schemas.errors import DataError, TrainworksError
+from schemas.files import sha256
 from schemas.ingestion import Defect, DefectKind
 
 if TYPE_CHECKING:
@@ -31,11 +35,18 @@ KEPT_ORIGINS = 10
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of work; `place` is its place among all units, by which shards and origins are ordered."""
+    """A unit of work.
+
+    Args:
+        place: its place among all units, by which shards and origins are ordered.
+        source, part: what it reads.
+        contents: what that holds; None where nobody knows, and the unit is read in every run.
+    """
 
     place: int
     source: Source
     part: Part
+    contents: Contents | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,10 @@ class Tally:
     def merge(self, other: "Tally") -> "Tally":
         first = tuple(sorted(self.first + other.first)[:KEPT_ORIGINS])
         return Tally(self.kind, self.split, self.count + other.count, first)
+
+    def moved_to(self, place: int) -> "Tally":
+        """The same of a unit at another place."""
+        return replace(self, first=tuple((place, line, origin) for _, line, origin in self.first))
 
     def defect(self) -> Defect:
         rows = tuple(origin for _, _, origin in self.first)
@@ -70,12 +85,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What came of some units: rows seen by split of the pipeline file, shards, defects, and the first failure."""
+    """What came of some units: rows seen by split of the pipeline file, shards, defects, the first failure, and how
+    many units an earlier run had read."""
 
     seen: dict[str, int] = field(default_factory=dict)
     shards: tuple[WrittenShard, ...] = ()
     tallies: tuple[Tally, ...] = ()
     failures: tuple[Failure, ...] = ()
+    reused: int = 0
 
     def merge(self, other: "Ingested") -> "Ingested":
         tallies = {(tally.kind, tally.split): tally for tally in self.tallies}
@@ -87,6 +104,7 @@ class Ingested:
             shards=self.shards + other.shards,
             tallies=tuple(sorted(tallies.values(), key=lambda tally: (tally.split, tally.kind))),
             failures=tuple(sorted(self.failures + other.failures, key=lambda failure: failure.place)[:1]),
+            reused=self.reused + other.reused,
         )
 
 
@@ -103,6 +121,8 @@ class Ingest(beam.PTransform):
         uri: folder of the Examples artifact.
         report: where the merged `Ingested` goes.
         pictures: what puts pictures into rows, where there are any.
+        partials: where shards of earlier runs are.
+        code: digest of the code that reads, converts and writes.
     """
 
     def __init__(
@@ -114,9 +134,11 @@ class Ingest(beam.PTransform):
         report: Path,
         *,
         pictures: "Pictures | None" = None,
+        partials: Partials,
+        code: str,
     ) -> None:
         super().__init__()
-        self._ingest_unit = IngestUnit(reader, columns, holdout, uri, pictures=pictures)
+        self._ingest_unit = IngestUnit(reader, columns, holdout, uri, pictures=pictures, partials=partials, code=code)
         self._report = report
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
@@ -128,6 +150,20 @@ class Ingest(beam.PTransform):
             | "To JSON" >> beam.Map(_INGESTED.dump_json)
             | "Report" >> WriteBytes(self._report)
         )
+
+
+def with_contents(unit: Unit, data: DataConfig, digest: Callable[[Path], str]) -> Unit:
+    """The unit with what it reads, as far as that is in its files alone: rows may name others, and tfds finds its own.
+
+    Args:
+        digest: of a file, remembered by somebody.
+    """
+    path, names = unit.source.path, unit.part.names
+    if names:
+        return replace(unit, contents=Contents(tuple(f"{path}/{name}" for name in names)))
+    if data.format == "tfds" or (data.images and data.images.source == "path"):
+        return unit
+    return replace(unit, contents=Contents.of_file(path, digest))
 
 
 def load_report(path: Path) -> Ingested:
@@ -153,11 +189,35 @@ class IngestUnit(beam.DoFn):
         uri: Path,
         *,
         pictures: "Pictures | None" = None,
+        partials: Partials,
+        code: str,
     ) -> None:
         self._reader, self._columns, self._holdout, self._uri = reader, tuple(columns), holdout, str(uri)
-        self._pictures = pictures
+        self._pictures, self._kept = pictures, KeptShards(partials, str(uri))
+        self._settings = key_of(
+            code=code, reader=[type(reader).__name__, reader], columns=columns, holdout=holdout, pictures=pictures
+        )
 
     def process(self, unit: Unit) -> Iterator[Ingested]:
+        if unit.contents is None:
+            yield self._ingested(unit)
+            return
+        contents = unit.contents.known()
+        key = key_of(settings=self._settings, contents=contents.digest, unit=_identity(unit))
+        found = self._kept.take(key, unit.place)
+        if found:
+            yield _as_of(unit, *found)
+            return
+        ingested = self._ingested(unit)
+        if not ingested.failures:
+            shards = tuple(replace(shard, digest=sha256(Path(shard.path))) for shard in ingested.shards)
+            ingested = replace(ingested, shards=shards)
+            said = _INGESTED.dump_json(replace(ingested, shards=()))
+            self._kept.add(key, shards, said, unless=contents.have_changed)
+        yield ingested
+
+    def _ingested(self, unit: Unit) -> Ingested:
+        """Reads the unit and writes its shards."""
         splitter = Splitter(unit.source.split, self._holdout)
         writers = {name: ShardWriter(Path(self._uri, f"Split-{name}"), name, unit.place) for name in splitter.names}
         tallies: dict[tuple[DefectKind, str], Tally] = {}
@@ -168,7 +228,7 @@ class IngestUnit(beam.DoFn):
             shards = [shard for writer in writers.values() for shard in writer.close()]
         except (TrainworksError, OSError) as error:
             shards, failures = [], (_failure(unit, error),)
-        yield Ingested({unit.source.split: seen}, tuple(shards), tuple(tallies.values()), failures)
+        return Ingested({unit.source.split: seen}, tuple(shards), tuple(tallies.values()), failures)
 
     def _write_rows(
         self,
@@ -195,6 +255,20 @@ class IngestUnit(beam.DoFn):
             if encoded.record:
                 write[split](encoded.record)
         return seen
+
+
+def _identity(unit: Unit) -> list[object]:
+    """What else decides a unit's examples; names of files may hold any bytes."""
+    part, named = unit.part, (unit.source.shown, *unit.part.names)
+    names = "\0".join(named).encode("utf-8", "surrogateescape").hex()
+    return [unit.source.split, names, part.first, part.last, part.offset]
+
+
+def _as_of(unit: Unit, shards: Sequence[WrittenShard], said: bytes) -> Ingested:
+    """What an earlier run said of a unit of the same content, as of this one."""
+    ingested = _INGESTED.validate_json(said)
+    tallies = tuple(tally.moved_to(unit.place) for tally in ingested.tallies)
+    return replace(ingested, shards=tuple(shards), tallies=tallies, reused=1)
 
 
 def _count(tallies: dict[tuple[DefectKind, str], Tally], kind: DefectKind, split: str, unit: Unit, row: Row) -> None:

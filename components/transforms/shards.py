@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from components.partials import link_or_copy
 from schemas.tfrecords import write_record
 
 SHARD_BYTES = 64 << 20
@@ -22,6 +23,8 @@ class WrittenShard:
     order: tuple[int, int]
     path: str
     count: int
+    digest: str = ""
+    """SHA-256 of the file, where somebody asked for it."""
 
 
 class ShardWriter:
@@ -57,8 +60,7 @@ class ShardWriter:
         return self._written
 
     def _open(self) -> BinaryIO:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f".{self._unit:05d}-{len(self._written):05d}-{uuid.uuid4().hex}"
+        path = _unfinished(self._folder, (self._unit, len(self._written)))
         self._path, self._bytes, self._count = str(path), 0, 0
         self._file = path.open("xb", buffering=_BUFFER_BYTES)
         return self._file
@@ -70,6 +72,18 @@ class ShardWriter:
         self._file = None
         order = (self._unit, len(self._written))
         self._written.append(WrittenShard(self._split, order, self._path, self._count))
+
+
+def adopt_shard(uri: Path, shard: WrittenShard) -> WrittenShard:
+    """Takes a shard that stands elsewhere in among those of an artifact; raises an OSError where it has gone."""
+    path = _unfinished(uri / f"Split-{shard.split}", shard.order)
+    link_or_copy(Path(shard.path), path)
+    return replace(shard, path=str(path))
+
+
+def _unfinished(folder: Path, order: tuple[int, int]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{order[0]:05d}-{order[1]:05d}-{uuid.uuid4().hex}"
 
 
 def commit_shards(uri: Path, shards: Sequence[WrittenShard]) -> dict[str, int]:
@@ -87,3 +101,11 @@ def commit_shards(uri: Path, shards: Sequence[WrittenShard]) -> dict[str, int]:
             leftover.unlink()
         counts[split] = sum(shard.count for shard in mine)
     return counts
+
+
+def digests_of(shards: Sequence[WrittenShard]) -> dict[str, tuple[str, ...]]:
+    """Digests by split, in the order of the shards' final names; none of a split where one of them is unknown."""
+    digests: dict[str, list[str]] = {}
+    for shard in sorted(shards, key=lambda shard: shard.order):
+        digests.setdefault(shard.split, []).append(shard.digest)
+    return {split: tuple(mine) for split, mine in sorted(digests.items()) if all(mine)}

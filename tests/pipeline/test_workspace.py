@@ -1,6 +1,7 @@
 """The folders of a workspace, its lock, and sweeping."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -53,6 +54,48 @@ def test_scratch_goes_when_nobody_came_back_to_it(tmp_path: Path) -> None:
     os.utime(old, (month_ago, month_ago))
     workspace.sweep("p", lambda folder: True)
     assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_partial_results_go_when_no_run_has_used_them(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    old, fresh = (workspace.partials("p", "ExampleGen") / key for key in ("old", "fresh"))
+    unfinished, other = workspace.partials("p", "Transform") / ".key.dead", workspace.partials("q", "Transform") / "old"
+    month_ago = time.time() - 30 * 86_400
+    for folder in (old, fresh, unfinished, other):
+        folder.mkdir(parents=True)
+        (folder / "content").touch()
+    for folder in (old, unfinished, other):
+        os.utime(folder, (month_ago, month_ago))
+    workspace.sweep("p", lambda folder: True)
+    assert [path.exists() for path in (old, unfinished, fresh, other)] == [False, False, True, True]
+
+
+def test_partial_results_leave_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path)
+    entries = [workspace.partials("p", "ExampleGen") / f"unused-for-{hours}-hours" for hours in range(5)]
+    for hours, entry in enumerate(entries):
+        entry.mkdir()
+        used = time.time() - hours * 3600
+        os.utime(entry, (used, used))
+
+    def usage(path: Path) -> shutil._ntuple_diskusage:
+        left = sum(entry.exists() for entry in entries)
+        return shutil._ntuple_diskusage(100, 94 + left, 6 - left)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    workspace.sweep("p", lambda folder: True)
+    assert [entry.exists() for entry in entries] == [True, False, False, False, False]
+
+
+def test_partial_results_are_discarded_by_node(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    kept, discarded = (workspace.partials("p", node) / "key" for node in ("ExampleGen", "Transform"))
+    for entry in (kept, discarded):
+        entry.mkdir()
+    workspace.discard_partials("p", "Transform")
+    workspace.discard_partials("p", "Trainer")
+    assert (kept.exists(), discarded.exists()) == (True, False)
+    assert list((tmp_path / "tmp").glob("*/*")) == []
 
 
 def test_moving_into_place_replaces_an_orphan(tmp_path: Path) -> None:

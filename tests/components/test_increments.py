@@ -1,0 +1,200 @@
+"""Runs that follow each other on growing data: each does what is new, and writes what a fresh run would write."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.example_gen import ExampleGen
+from schemas.artifacts import Examples
+from schemas.config import DataConfig
+from tests.components.scenes import png, scene
+
+DATA: Mapping[str, Any] = {
+    "format": "csv",
+    "splits": {"train": "data/*.csv"},
+    "holdout": {"eval": 0.25},
+    "features": {"text": "text"},
+    "label": "label",
+}
+
+
+def write(base: Path, name: str, seed: int, rows: int = 60) -> None:
+    """A csv file of texts, among them a few that other files hold too, and a broken row."""
+    chance = random.Random(seed)
+    lines = [f"{' '.join(f'w{chance.randrange(200)}' for _ in range(9))},{chance.choice('ab')}" for _ in range(rows)]
+    shared = [f"the same text stands here {number},{'ab'[seed % 2]}" for number in range(3)]
+    path = base / "data" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(["text,label", *lines, *shared, "one,two,three"]) + "\n", encoding="utf-8")
+
+
+def generate(context: Any, folder: Path, data: Mapping[str, Any] = DATA) -> Examples:
+    examples = Examples(folder)
+    folder.mkdir(parents=True)
+    step = ExampleGen(data=DataConfig.model_validate(data), task="classification")
+    step.bind({}, {"examples": examples}).run(context)
+    return examples
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def kept(tmp_path: Path, context: Any) -> Any:
+    """A context in which results are kept from one run to the next."""
+    context.kept = tmp_path / "kept"
+    context.kept.mkdir()
+    return context
+
+
+def units_read(caplog: pytest.LogCaptureFixture) -> tuple[int, int]:
+    """Units that the last ExampleGen read, of how many."""
+    (*_, last) = (record.args for record in caplog.records if record.msg.startswith("read %d of %d units"))
+    return last
+
+
+def fresh(context: Any, folder: Path) -> Examples:
+    """What a run gives that nothing was kept for."""
+    kept, context.kept = context.kept, None
+    try:
+        return generate(context, folder)
+    finally:
+        context.kept = kept
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        (lambda base: None, 0),
+        (lambda base: write(base, "span-3.csv", 3), 1),
+        (lambda base: write(base, "span-1.csv", 9), 1),
+        (lambda base: (base / "data" / "span-1.csv").unlink(), 0),
+        (lambda base: (base / "data" / "span-1.csv").rename(base / "data" / "span-7.csv"), 1),
+        (lambda base: write(base, "span-0.csv", 5), 1),
+    ],
+    ids=["nothing", "a new file", "a changed file", "one file less", "a renamed file", "a new one before the others"],
+)
+def test_only_what_is_new_is_read(
+    change: Any, read: int, tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for number in (1, 2):
+        write(tmp_path, f"span-{number}.csv", number)
+    generate(kept, tmp_path / "first")
+    assert units_read(caplog) == (2, 2)
+    change(tmp_path)
+    second = generate(kept, tmp_path / "second")
+    assert units_read(caplog) == (read, len(list((tmp_path / "data").iterdir())))
+    assert files(second.uri) == files(fresh(kept, tmp_path / "fresh").uri)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"holdout": {"eval": 0.5}},
+        {"features": {"title": "text"}, "keep": ("label",)},
+        {"label": "text", "features": {"text": "label"}},
+        {"splits": {"train": "data/span-1.csv", "test": "data/span-2.csv"}},
+    ],
+    ids=["holdout", "another input of the same column", "label", "splits"],
+)
+def test_settings_count(setting: Mapping[str, Any], tmp_path: Path, kept: Any) -> None:
+    for number in (1, 2):
+        write(tmp_path, f"span-{number}.csv", number)
+    generate(kept, tmp_path / "first")
+    second = generate(kept, tmp_path / "second", {**DATA, **setting})
+    kept.kept = None
+    assert files(second.uri) == files(generate(kept, tmp_path / "fresh", {**DATA, **setting}).uri)
+
+
+def test_other_code_reads_everything_again(tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    write(tmp_path, "span-1.csv", 1)
+    generate(kept, tmp_path / "first")
+    kept.code = "other code"
+    generate(kept, tmp_path / "second")
+    assert units_read(caplog) == (1, 1)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "nonsense", "foreign"])
+def test_what_is_damaged_is_read_again(
+    damage: str, tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write(tmp_path, "span-1.csv", 1)
+    expected = files(generate(kept, tmp_path / "first").uri)
+    (entry,) = kept.kept.iterdir()
+    shard, outcome = entry / "shard-0", entry / "outcome.json"
+    if damage == "cut":
+        content = shard.read_bytes()
+        shard.unlink()
+        shard.write_bytes(content[:-1])
+    elif damage == "gone":
+        shard.unlink()
+    elif damage == "nonsense":
+        outcome.write_bytes(outcome.read_bytes()[:-9])
+    else:
+        outcome.write_text(outcome.read_text(encoding="utf-8").replace(entry.name, "0" * 64), encoding="utf-8")
+    for name in ("second", "third"):
+        assert files(generate(kept, tmp_path / name).uri) == expected
+    reads = [record.args[0] for record in caplog.records if record.msg.startswith("read %d of %d units")]
+    assert reads == [1, 1, 0]
+
+
+def test_shards_are_taken_without_a_copy(tmp_path: Path, kept: Any) -> None:
+    write(tmp_path, "span-1.csv", 1)
+    first, second = (generate(kept, tmp_path / name) for name in ("first", "second"))
+    for split in ("train", "eval"):
+        assert first.shards(split)[0].stat().st_ino == second.shards(split)[0].stat().st_ino
+
+
+def test_a_file_system_without_hard_links_gets_copies(
+    tmp_path: Path, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write(tmp_path, "span-1.csv", 1)
+    first, second = (generate(kept, tmp_path / name) for name in ("first", "second"))
+    assert files(first.uri) == files(second.uri)
+    assert first.shards("train")[0].stat().st_ino != second.shards("train")[0].stat().st_ino
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(
+    tmp_path: Path, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "span-1.csv", 1)
+    digest = kept.digest(tmp_path / "data" / "span-1.csv")
+
+    def digest_before(path: Path) -> str:
+        write(tmp_path, "span-1.csv", 2)  # somebody writes just after the digest was taken
+        return digest
+
+    monkeypatch.setattr(type(kept), "digest", lambda self, path: digest_before(path))
+    generate(kept, tmp_path / "first")
+    assert list(kept.kept.iterdir()) == []
+
+
+def test_parts_of_a_folder_of_pictures_are_kept(
+    tmp_path: Path, kept: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    data = {"format": "image-folder", "splits": {"train": "span-*"}, "holdout": {"eval": 0.3}}
+    for span in (1, 2, 3):
+        for seed in range(6):
+            path = tmp_path / f"span-{span}" / "ab"[seed % 2] / f"{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png(scene(span * 10 + seed, 12)))
+        if span == 2:
+            (tmp_path / "span-2" / "a" / "broken.png").write_bytes(b"no picture")
+        if span > 1:
+            examples = generate(kept, tmp_path / f"night-{span}", data)
+    assert units_read(caplog) == (1, 3)
+    kept.kept = None
+    assert files(examples.uri) == files(generate(kept, tmp_path / "fresh", data).uri)
+    assert [defect.kind for defect in examples.ingestion().defects] == ["not_an_image"]
