@@ -48,4 +48,5 @@ class ExampleValidator(Component):
         verdict = Verdict(rules=tuple(judgement.verdicts))
         verdict.save(self.anomalies.uri)
         self.anomalies.properties["split_names"] = json.dumps(list(inspection.splits))
+        self.anomalies.properties["span"] = self.examples.properties.get("span", 0)
         self.anomalies.properties["accepted"] = int(not verdict.refused)

@@ -66,3 +66,4 @@ class StatisticsGen(Component):
         with beam_pipeline(context.beam) as pipeline:
             pipeline | WriteStatistics(splits, columns, partitions_for(rows), batch_size)
         self.statistics.properties["split_names"] = json.dumps([split.name for split in splits])
+        self.statistics.properties["span"] = self.examples.properties.get("span", 0)

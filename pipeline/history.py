@@ -74,8 +74,7 @@ class History:
                 continue
             old = json.loads(self._origin(before).parameters.get(_INGREDIENTS, "{}"))
             new = json.loads(remembered(parts, Path())[_INGREDIENTS])
-            different = (name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-            changed = sorted(different, key=lambda name: (old.get(name) == _ABSENT, *_order(name)))
+            changed = sorted(_different(old, new), key=lambda name: (old.get(name) == _ABSENT, *_order(name)))
             if not changed:
                 return "files changed while it last ran"
             more = ", ..." if len(changed) > _NAMED else ""
@@ -126,6 +125,18 @@ class History:
 def on_disk(execution: StoredExecution) -> bool:
     """Whether all outputs of an execution are still there."""
     return all(artifact.uri.is_dir() for artifact in execution.outputs.values())
+
+
+def _different(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+    """Names of ingredients that differ; files that only have another place among the files, where nothing else does."""
+    different = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    before, after = ({_told(name): part for name, part in parts.items() if _is_file(name)} for parts in (old, new))
+    moved = {name for name in different if _is_file(name) and before.get(_told(name)) == after.get(_told(name))}
+    return different - moved or different
+
+
+def _is_file(ingredient: str) -> bool:
+    return ingredient.startswith(FILE)
 
 
 def _order(ingredient: str) -> tuple[int, str]:

@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from components.component import ArtifactT
 from pipeline.workspace import WorkspaceBusy
-from schemas.artifacts import Artifact, ModelBlessing, ModelEvaluation, PushedModel
+from schemas.artifacts import Artifact, Examples, ModelBlessing, ModelEvaluation, PushedModel
 from schemas.errors import TrainworksError
+from schemas.spans import Span, as_json, spans_in
 from schemas.verdict import Verdict
 
 StepStatus = Literal["executed", "cached", "failed", "skipped"]
@@ -69,6 +70,12 @@ class RunResult:
         return dict(evaluation.metrics()) if evaluation else {}
 
     @property
+    def spans(self) -> tuple[Span, ...]:
+        """The spans of the data that were read, oldest first; empty where it has none."""
+        examples = self._newest(Examples)
+        return spans_in(examples.properties) if examples else ()
+
+    @property
     def blessed(self) -> bool | None:
         """The evaluator's decision; None when it came to none."""
         blessing = self._newest(ModelBlessing)
@@ -105,6 +112,7 @@ class RunResult:
                 "pushed_version": self.pushed_version,
                 "pushed_path": str(self.pushed_path) if self.pushed_path else None,
                 "metrics": self.metrics,
+                "spans": as_json(self.spans),
                 "components": [
                     {"name": s.name, "status": s.status, "seconds": round(s.seconds, 3), "reason": s.reason}
                     for s in self.components
@@ -130,6 +138,7 @@ def no_run(error: Exception) -> str:
             "pushed_version": None,
             "pushed_path": None,
             "metrics": {},
+            "spans": [],
             "components": [],
             "error": str(error) if isinstance(error, TrainworksError) else f"{type(error).__name__}: {error}",
             **({"busy": True} if isinstance(error, WorkspaceBusy) else {}),

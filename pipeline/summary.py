@@ -7,6 +7,7 @@ from pipeline.progress import Terminal
 from pipeline.result import RunResult
 from pipeline.tables import short
 from schemas.artifacts import Model
+from schemas.spans import told
 
 _METRICS = 3
 """Metrics that are shown here; `trainworks show` has all of them."""
@@ -14,6 +15,8 @@ _METRICS = 3
 
 def write_summary(terminal: Terminal, result: RunResult) -> None:
     terminal.line()
+    if result.spans:
+        terminal.line(f"spans     {told(result.spans)}")
     metrics = list(result.metrics.items())
     if metrics:
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics[:_METRICS])

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from schemas.artifacts import Property
 
 _DAY: Final = "day"
+_SPANS, _UNIT = "spans", "span_unit"
+PROPERTIES: Final = (_SPANS, _UNIT)
+"""Properties that tell all spans."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,10 +58,22 @@ def in_ranges(spans: Iterable[Span]) -> str:
     return ", ".join(_range(run[0], run[-1]) for run in runs)
 
 
+def told(spans: Iterable[Span]) -> str:
+    """One line on the spans of a run: `1-6, 8`, and the version of the newest where it has one."""
+    ordered = sorted(spans)
+    newest = f", newest {ordered[-1]}" if ordered and ordered[-1].version else ""
+    return f"{in_ranges(ordered)}{newest}"
+
+
 def _range(first: Span, last: Span) -> str:
     if first == last:
         return first.name
     return f"{first.name} to {last.name}" if first.dated else f"{first.name}-{last.name}"
+
+
+def as_json(spans: Iterable[Span]) -> list[dict[str, int | str]]:
+    """Spans as `--json` has them."""
+    return [{"span": span.number, "version": span.version, "name": span.name} for span in sorted(spans)]
 
 
 def properties_of(spans: Iterable[Span]) -> dict[str, "Property"]:
@@ -69,13 +84,13 @@ def properties_of(spans: Iterable[Span]) -> dict[str, "Property"]:
     return {
         "span": ordered[-1].number,
         "version": ordered[-1].version,
-        "spans": json.dumps({str(span.number): span.version for span in ordered}),
-        "span_unit": _DAY if ordered[-1].dated else "number",
+        _SPANS: json.dumps({str(span.number): span.version for span in ordered}),
+        _UNIT: _DAY if ordered[-1].dated else "number",
     }
 
 
 def spans_in(properties: Mapping[str, "Property"]) -> tuple[Span, ...]:
     """The spans that examples hold, by what lineage says of them, oldest first; empty where they come of no spans."""
-    noted = json.loads(str(properties.get("spans", "{}")))
-    dated = properties.get("span_unit") == _DAY
+    noted = json.loads(str(properties.get(_SPANS, "{}")))
+    dated = properties.get(_UNIT) == _DAY
     return tuple(Span(int(number), int(version), dated) for number, version in noted.items())

@@ -18,9 +18,11 @@ def command(workspace: Path, lineage: str | None, limit: int, as_json: bool) -> 
     """List the newest runs, newest first."""
     from pipeline.cli.told import run_seconds, started_at
     from pipeline.tables import duration, write_table
+    from schemas.spans import as_json as listed_spans
 
     with stored_lineage(workspace, lineage) as store:
         runs = store.runs(limit)
+        spans = store.spans([run.run_id for run in runs])
     if as_json:
         listed = [
             {
@@ -30,6 +32,7 @@ def command(workspace: Path, lineage: str | None, limit: int, as_json: bool) -> 
                 "status": run.status,
                 "started": started_at(run.started).isoformat(timespec="seconds"),
                 "seconds": run_seconds(run),
+                "spans": listed_spans(spans.get(run.run_id, ())),
             }
             for run in runs
         ]
@@ -39,5 +42,8 @@ def command(workspace: Path, lineage: str | None, limit: int, as_json: bool) -> 
     for run in runs:
         seconds = run_seconds(run)
         started = f"{started_at(run.started):%Y-%m-%d %H:%M:%S}"
-        rows.append((run.run_id, run.pipeline, run.status, started, "" if seconds is None else duration(seconds)))
-    write_table(sys.stdout, ("run", "pipeline", "status", "started", ">took"), rows)
+        newest = [spans[run.run_id][-1].name if run.run_id in spans else ""] if spans else []
+        took = "" if seconds is None else duration(seconds)
+        rows.append((run.run_id, run.pipeline, run.status, started, took, *newest))
+    columns = ("run", "pipeline", "status", "started", ">took", *(["span"] if spans else []))
+    write_table(sys.stdout, columns, rows)

@@ -34,15 +34,18 @@ def command(run: str, workspace: Path, lineage: str | None, as_json: bool) -> No
 
 def _write(run: "RunSummary", executions: "list[StoredExecution]", workspace: Path) -> None:
     from pipeline.cli.measured import tables_of
-    from pipeline.cli.told import STATUS, metrics_of, run_seconds, started_at, verdict_of
+    from pipeline.cli.told import STATUS, metrics_of, run_seconds, spans_of, started_at, verdict_of
     from pipeline.tables import duration, printable, short, write_table, write_verdict
     from pipeline.workspace import Workspace
+    from schemas.spans import told
 
     seconds = run_seconds(run)
     click.echo(f"run       {run.run_id}  {run.status}")
     click.echo(f"pipeline  {run.pipeline}  ({printable(run.file)})")
     took = "" if seconds is None else f", took {duration(seconds)}"
     click.echo(f"started   {started_at(run.started):%Y-%m-%d %H:%M:%S}{took}")
+    if spans := spans_of(executions):
+        click.echo(f"spans     {told(spans)}")
     if workspace.is_dir() and (log := Workspace(workspace).log(run.run_id)).is_file():
         click.echo(f"log       {short(log)}")
     rows = []
@@ -67,7 +70,8 @@ def _write(run: "RunSummary", executions: "list[StoredExecution]", workspace: Pa
 
 
 def _described(run: "RunSummary", executions: "list[StoredExecution]") -> dict[str, object]:
-    from pipeline.cli.told import STATUS, described, metrics_of, run_seconds, started_at, verdict_of
+    from pipeline.cli.told import STATUS, described, metrics_of, run_seconds, spans_of, started_at, verdict_of
+    from schemas.spans import as_json as listed_spans
 
     steps = []
     for execution in executions:
@@ -91,5 +95,6 @@ def _described(run: "RunSummary", executions: "list[StoredExecution]") -> dict[s
         "status": run.status,
         "started": started_at(run.started).isoformat(timespec="seconds"),
         "seconds": run_seconds(run),
+        "spans": listed_spans(spans_of(executions)),
         "components": steps,
     }

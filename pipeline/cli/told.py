@@ -1,10 +1,12 @@
 """What lineage's records mean to a person: local times, durations, verdicts and metrics of executions."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from pipeline.lineage.records import RunSummary, StoredArtifact, StoredExecution
-from schemas.artifacts import ModelEvaluation
+from schemas.artifacts import Examples, ModelEvaluation
+from schemas.spans import Span, spans_in
 from schemas.verdict import Verdict
 
 STATUS: Final = {
@@ -33,6 +35,13 @@ def verdict_of(execution: StoredExecution) -> Verdict | None:
         if (artifact.uri / "verdict.json").is_file():
             return Verdict.load(artifact.uri)
     return None
+
+
+def spans_of(executions: Iterable[StoredExecution]) -> tuple[Span, ...]:
+    """The spans that a run read; empty where its data has none."""
+    outputs = (artifact for execution in executions for artifact in execution.outputs.values())
+    told = (spans_in(artifact.properties) for artifact in outputs if artifact.type_name == Examples.type_name())
+    return next((spans for spans in told if spans), ())
 
 
 def metrics_of(execution: StoredExecution) -> dict[str, float]:

@@ -13,9 +13,11 @@ from pipeline.lineage.links import EventType
 from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State, read_artifacts, read_executions, read_runs
 from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArtifact, StoredExecution
+from pipeline.lineage.spans import spans_of_runs
 from pipeline.lineage.types import EXECUTION_CACHE, NODE, PIPELINE, PIPELINE_RUN, Kind, Type
 from schemas.artifacts import Artifact, Property
 from schemas.errors import ConfigError
+from schemas.spans import Span
 
 LOCK_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction, unless told otherwise."""
@@ -246,6 +248,11 @@ class Lineage:
             found = links.find_context(connection, self._types, PIPELINE_RUN, run_id)
             runs = read_runs(connection, [] if found is None else [found])
         return runs[0] if runs else None
+
+    def spans(self, run_ids: Sequence[str]) -> dict[str, tuple[Span, ...]]:
+        """The spans that runs read, by run, oldest first; runs whose data has none are left out."""
+        with reading(self._engine) as connection:
+            return spans_of_runs(connection, self._types, run_ids)
 
     def for_run(self, run_id: str) -> list[StoredExecution]:
         """A run's executions in the order in which they started."""

@@ -14,7 +14,7 @@ from components.example_validator import ExampleValidator
 from components.schema_gen import SchemaGen
 from components.statistics_gen import StatisticsGen
 from schemas.artifacts import Artifact, ExampleAnomalies, Examples, ExampleStatistics, Schema
-from schemas.ingestion import SOURCE, Defect, FeatureType, Ingestion
+from schemas.ingestion import SOURCE, Defect, FeatureType, Ingestion, SpanRows
 from schemas.statistics import SplitView, load_statistics
 from schemas.verdict import RuleVerdict, Verdict
 
@@ -41,6 +41,7 @@ class DataSteps:
         columns: Mapping[str, FeatureType] | None = None,
         defects: Sequence[Defect] = (),
         shards: int = 1,
+        spans: Sequence[SpanRows] = (),
     ) -> Examples:
         """Rows by split, dealt to shards in turn; a row's `_source` is `<split>.csv:<line>` unless it has one."""
         from components.transforms.shards import ShardWriter, commit_shards
@@ -59,7 +60,10 @@ class DataSteps:
         commit_shards(examples.uri, written)
         examples.write_ingestion(
             Ingestion(
-                columns=dict(columns), rows={name: len(rows) for name, rows in splits.items()}, defects=tuple(defects)
+                columns=dict(columns),
+                rows={name: len(rows) for name, rows in splits.items()},
+                defects=tuple(defects),
+                spans=tuple(spans),
             )
         )
         return examples

@@ -51,7 +51,8 @@ def retrained(project: Project, refused: tuple[Finished, Finished]) -> Finished:
 def test_a_run_ends_with_a_pushed_model(project: Project, first: Finished) -> None:
     assert first.exit_code == 0, first.stderr
     told = first.told
-    assert list(told) == ["run_id", "status", "blessed", "pushed_version", "pushed_path", "metrics", "components"]
+    keys = ["run_id", "status", "blessed", "pushed_version", "pushed_path", "metrics", "spans", "components"]
+    assert list(told) == keys
     assert (told["status"], told["blessed"]) == ("succeeded", True)
     assert first.fates == dict.fromkeys(STEPS, "executed")
     assert [step["reason"] for step in told["components"]] == ["first run"] * len(STEPS)

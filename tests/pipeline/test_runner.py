@@ -295,7 +295,8 @@ def test_to_stops_there(toys: ModuleType, project: Path) -> None:
 
 def test_the_json_object_has_what_the_command_line_promises(toys: ModuleType, project: Path) -> None:
     told = json.loads(run_pipeline(toys.toy_pipeline(project)).json())
-    assert list(told) == ["run_id", "status", "blessed", "pushed_version", "pushed_path", "metrics", "components"]
+    keys = ["run_id", "status", "blessed", "pushed_version", "pushed_path", "metrics", "spans", "components"]
+    assert list(told) == keys
     assert told["pushed_path"] == str(project / "served" / "1")
     assert list(told["components"][0]) == ["name", "status", "seconds", "reason"]
 
