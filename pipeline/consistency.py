@@ -149,6 +149,8 @@ def _regression(config: PipelineConfig) -> Iterator[Contradiction]:
     for name in ("class_weights", "label_smoothing"):
         if config.training.get(name):
             yield ("training", name), "is for classification; with `task: regression` leave it out."
+    if config.monitoring and config.monitoring.labels:
+        yield ("monitoring", "labels"), "tells of answers right or wrong; with `task: regression` leave it out."
 
 
 def _multi_label(config: PipelineConfig) -> Iterator[Contradiction]:

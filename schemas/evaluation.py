@@ -126,6 +126,9 @@ class EvaluationReport(_Part):
     comparison: Comparison | None = None
     slices: dict[str, Measurement] = {}
     """`column=value`, or `column=value,column=value` for a cross (see components/metrics/slices.py)."""
+    best_scores: tuple[float, ...] = ()
+    """The scores of the likeliest class, or the predicted numbers: the least that at least 0, 1, ..., 100 % of the
+    examples do not exceed. What a served model's scores are held against."""
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:

@@ -15,6 +15,7 @@ import google_crc32c
 MAX_RECORD_BYTES = 256 << 20
 """Longest record that is read; a longer length is taken for corruption."""
 
+
 _checksum = google_crc32c.value
 _pack_crc = struct.Struct("<I").pack
 _pack_length = struct.Struct("<Q").pack
@@ -22,6 +23,10 @@ _pack_length = struct.Struct("<Q").pack
 
 class CorruptRecordError(ValueError):
     """A TFRecord file is truncated or damaged; the message says at which record, counted from 1."""
+
+
+class CutRecordError(CorruptRecordError):
+    """A TFRecord file ends in half a record, as it does while it is written, and after whoever wrote it was killed."""
 
 
 def masked_crc(data: bytes) -> bytes:
@@ -50,13 +55,13 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
     while header := file.read(12):
         number += 1
         if len(header) < 12:
-            raise CorruptRecordError(f"record {number} is cut off")
+            raise CutRecordError(f"record {number} is cut off")
         (length,) = struct.unpack("<Q", header[:8])
         if header[8:] != masked_crc(header[:8]) or length > MAX_RECORD_BYTES:
             raise CorruptRecordError(f"record {number} has a damaged length")
         body = file.read(length + 4)
         if len(body) < length + 4:
-            raise CorruptRecordError(f"record {number} is cut off")
+            raise CutRecordError(f"record {number} is cut off")
         record = body[:length]
         if body[length:] != masked_crc(record):
             raise CorruptRecordError(f"record {number} does not match its checksum")

@@ -12,7 +12,11 @@ from components.metrics.localization import LocalizationTally
 from components.metrics.multi_label import MultiLabelTally
 from components.metrics.regression import RegressionTally
 from components.metrics.tally import Tally
+from components.transforms.statistics.numbers import Distribution
 from schemas.config import Task
+
+SCORE_DIGITS = 4
+"""Decimals of scores that are compared: in a batch of another size the last bits may differ, even those of a 1."""
 
 _MOST_UNKNOWN_LABELS = 20
 _MOST_CLASSES_WITH_REPLICATES = 100
@@ -100,6 +104,8 @@ class Accumulator:
     overall: PairTally
     slices: dict[str, PairTally] = field(default_factory=dict)
     unknown_labels: dict[bytes, int] = field(default_factory=dict)
+    best_scores: Distribution = field(default_factory=Distribution)
+    """The candidate's score of its likeliest class, or its number, by example."""
 
     @classmethod
     def empty(cls, settings: TallySettings) -> "Accumulator":
@@ -109,6 +115,7 @@ class Accumulator:
         weights = poisson_weights(scored.hashes, self.settings.bootstrap_samples)
         self.overall.add(scored.candidate, scored.champion, weights)
         self._count_unknown(scored.unknown_labels)
+        self.best_scores.add(_finite(self._best(scored.candidate.scores)))
         for key, rows in scored.slices.items():
             champion = scored.champion and _take(scored.champion, rows)
             self._slice(key).add(_take(scored.candidate, rows), champion, weights[:, rows])
@@ -116,8 +123,14 @@ class Accumulator:
     def merge(self, other: "Accumulator") -> None:
         self.overall.merge(other.overall)
         self._count_unknown(other.unknown_labels)
+        self.best_scores.merge(other.best_scores)
         for key, tally in other.slices.items():
             self._slice(key).merge(tally)
+
+    def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.settings.task == "regression":
+            return scores
+        return np.round(scores[:, : self.settings.classes].max(axis=1), SCORE_DIGITS)
 
     def _slice(self, key: str) -> PairTally:
         if key not in self.slices:
@@ -129,6 +142,10 @@ class Accumulator:
         for label, count in labels.items():
             self.unknown_labels[label] = self.unknown_labels.get(label, 0) + count
         self.unknown_labels = dict(sorted(self.unknown_labels.items())[:_MOST_UNKNOWN_LABELS])
+
+
+def _finite(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)].astype(np.float64)
 
 
 def _take(answers: Answers, rows: NDArray[np.int64]) -> Answers:

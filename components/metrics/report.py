@@ -75,6 +75,7 @@ def build_report(accumulator: Accumulator, subject: ReportSubject, notes: tuple[
         confusions=_confusions(tally, subject),
         comparison=overall.comparison,
         slices={key: _measurement(pair, subject, key) for key, pair in sorted(accumulator.slices.items())},
+        best_scores=accumulator.best_scores.bounds(),
         notes=subject.notes + notes,
     )
 

@@ -38,12 +38,11 @@ def anomalies_of(
 
 
 def _add_drift(anomalies: anomalies_pb2.Anomalies, check: Check) -> None:
-    kind, value = check.measured or (0, 0.0)
-    if not kind:
+    if check.measured is None or not check.measured.kind:
         return
     drift = anomalies.drift_skew_info.add()
     drift.path.step.append(check.feature)
-    drift.drift_measurements.add(type=kind, value=value, threshold=check.limit or 0.0)
+    drift.drift_measurements.add(type=check.measured.kind, value=check.measured.value, threshold=check.limit or 0.0)
 
 
 def _add_reason(info: anomalies_pb2.AnomalyInfo, failure: Failure) -> None:

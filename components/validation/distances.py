@@ -46,7 +46,7 @@ class Samples:
         """The same with the rare bins as one: identifiers, whose every value is new, tell of no change."""
         rows = list(zip(self.names, self.before, self.now, strict=True))
         kept = [row for row in rows if row[1] + row[2] >= _LEAST]
-        rest = [row for row in rows if row[1] + row[2] < _LEAST]
+        rest = [row for row in rows if 0 < row[1] + row[2] < _LEAST]
         if rest:
             kept.append((REST, sum(row[1] for row in rest), sum(row[2] for row in rest)))
         names, before, now = zip(*kept, strict=True) if kept else ((), (), ())

@@ -3,7 +3,7 @@
 import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 from components.validation.distances import REST, Samples
@@ -21,12 +21,14 @@ class Distribution:
         what: the quantity, in words, such as "token length of `text`".
         samples: its values in both.
         categories: whether its bins are values that have no order.
+        presence: whether it is about values that are there or missing.
     """
 
     feature: str
     what: str
     samples: Samples
     categories: bool
+    presence: bool = False
 
 
 def distributions(before: SplitView, now: SplitView) -> Iterator[Distribution]:
@@ -41,16 +43,16 @@ def distributions(before: SplitView, now: SplitView) -> Iterator[Distribution]:
 
 def _of_feature(name: str, old: FeatureView, new: FeatureView) -> Iterator[Distribution]:
     shown = f"`{name}`"
-    yield _categories(name, f"presence of {shown}", _presence(old), _presence(new))
+    yield replace(categories(name, f"presence of {shown}", _presence(old), _presence(new)), presence=True)
     if old.is_text and new.is_text:
         yield _numbers(name, f"token length of {shown}", old, new, "token_length")
-        yield _categories(name, f"scripts of {shown}", old.scripts, new.scripts)
+        yield categories(name, f"scripts of {shown}", old.scripts, new.scripts)
     elif old.is_image and new.is_image:
         for measure in get_args(ImageMeasure):
             yield _numbers(name, f"{measure.replace('_', ' ')} of {shown}", old, new, f"image_{measure}")
-        yield _categories(name, f"formats of {shown}", old.image_formats, new.image_formats)
+        yield categories(name, f"formats of {shown}", old.image_formats, new.image_formats)
     elif old.kind == "BYTES":
-        yield _categories(name, shown, _all_values(old, new), _all_values(new, old))
+        yield categories(name, shown, _all_values(old, new), _all_values(new, old))
     else:
         yield _numbers(name, shown, old, new)
 
@@ -69,24 +71,24 @@ def _all_values(feature: FeatureView, other: FeatureView) -> dict[str, int]:
     return {**quoted, REST: rest} if rest > 0 else quoted
 
 
-def _categories(feature: str, what: str, old: Mapping[str, int], new: Mapping[str, int]) -> Distribution:
+def categories(feature: str, what: str, old: Mapping[str, int], new: Mapping[str, int]) -> Distribution:
+    """Values and how often each occurs."""
     names = tuple(dict.fromkeys([*old, *new]))
     samples = Samples(names, tuple(old.get(n, 0) for n in names), tuple(new.get(n, 0) for n in names))
     return Distribution(feature, what, samples.pooled(), categories=True)
 
 
 def _numbers(feature: str, what: str, old: FeatureView, new: FeatureView, measure: str = "") -> Distribution:
+    return numbers(feature, what, *(Percentiles.of(view, measure) for view in (old, new)))
+
+
+def numbers(feature: str, what: str, before: "Percentiles", now: "Percentiles") -> Distribution:
     """Numbers in bins between the deciles that they had before."""
-    before, now = (Percentiles(view.percentiles(measure), _finite(view)) for view in (old, new))
     if not before.bounds or not now.bounds:
         return Distribution(feature, what, Samples((), (), ()), categories=False)
     edges = before.edges()
     samples = Samples(_names(edges), before.counts(edges), now.counts(edges))
     return Distribution(feature, what, samples, categories=False)
-
-
-def _finite(feature: FeatureView) -> int:
-    return int(feature.common.tot_num_values) - feature.not_finite
 
 
 Edge = tuple[float, bool]
@@ -99,6 +101,11 @@ class Percentiles:
 
     bounds: Sequence[float]
     count: int
+
+    @classmethod
+    def of(cls, feature: FeatureView, measure: str = "") -> "Percentiles":
+        """Those of a feature's numbers, or of a measure of its texts or pictures."""
+        return cls(feature.percentiles(measure), int(feature.common.tot_num_values) - feature.not_finite)
 
     def edges(self) -> list[Edge]:
         """The deciles, each once. A value that a tenth or more of the numbers have is a bin of its own."""

@@ -4,7 +4,7 @@ Distances are TensorFlow Data Validation's, L-infinity and Jensen-Shannon, with 
 them. A feature that has a `drift_comparator` in the schema is held to the limit given there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,10 +12,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.validation.distances import Measure, jensen_shannon, l_infinity, population_stability
 from components.validation.distributions import Distribution, distributions
-from components.validation.inspection import TRAIN, Check, Inspection, Reason, Rule
-from schemas.statistics import SplitView
+from components.validation.inspection import TRAIN, Check, Inspection, Measured, Reason, Rule
 
-_Measured = anomalies_pb2.DriftSkewInfo.Measurement
+_Kind = anomalies_pb2.DriftSkewInfo.Measurement
 _ADVICE: Final = "Look at where the data comes from; if that is how the world is now, it is what to train on"
 Comparator = Literal["drift_comparator", "skew_comparator"]
 
@@ -25,6 +24,7 @@ class Metric:
     """A distance as rules use it.
 
     Args:
+        key: its name in rules.
         name: in words.
         measure: computes it.
         norm: the field of a schema's comparator that has its limit; empty where there is none.
@@ -33,30 +33,33 @@ class Metric:
         only_categories: whether it is for values without an order alone.
     """
 
+    key: str
     name: str
     measure: Measure
     norm: str = ""
     reason: int = Reason.CUSTOM_VALIDATION
-    kind: int = _Measured.UNKNOWN
+    kind: int = _Kind.UNKNOWN
     only_categories: bool = False
 
 
 LINF: Final = Metric(
+    "linf",
     "largest difference of a share",
     l_infinity,
     "infinity_norm",
     Reason.COMPARATOR_L_INFTY_HIGH,
-    _Measured.L_INFTY,
+    _Kind.L_INFTY,
     only_categories=True,
 )
 JS: Final = Metric(
+    "js",
     "Jensen-Shannon divergence",
     jensen_shannon,
     "jensen_shannon_divergence",
     Reason.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
-    _Measured.JENSEN_SHANNON_DIVERGENCE,
+    _Kind.JENSEN_SHANNON_DIVERGENCE,
 )
-PSI: Final = Metric("population stability index", population_stability)
+PSI: Final = Metric("psi", "population stability index", population_stability)
 
 
 def drift_linf(inspection: Inspection) -> Rule:
@@ -79,25 +82,26 @@ def _drift(inspection: Inspection, name: str, metric: Metric) -> Rule:
     if inspection.previous is None:
         return Rule(name, expected, skipped=f"skipped: {inspection.previous_missing}", plain=True)
     limits = comparator_limits(inspection.schema, "drift_comparator", metric)
-    checks = tuple(compare(TRAIN, inspection.previous, inspection.splits[TRAIN], metric, limits))
+    found = distributions(inspection.previous, inspection.splits[TRAIN])
+    checks = tuple(compare(TRAIN, found, metric, limits))
     return Rule(name, expected, checks, _ADVICE, plain=True)
 
 
 def compare(
-    split: str, before: SplitView, now: SplitView, metric: Metric, limits: Mapping[str, float]
+    split: str, quantities: Iterable[Distribution], metric: Metric, limits: Mapping[str, float]
 ) -> Iterator[Check]:
-    """A check of each quantity that both sets of examples have.
+    """A check of each quantity that the metric is for.
 
     Args:
-        split: what `now` is called.
+        split: what the newer examples are called.
         limits: those of single features.
     """
-    for found in distributions(before, now):
+    for found in quantities:
         if found.categories or not metric.only_categories:
-            yield check(split, found, metric, limits.get(found.feature))
+            yield _check(split, found, metric, limits.get(found.feature))
 
 
-def check(split: str, found: Distribution, metric: Metric, limit: float | None = None) -> Check:
+def _check(split: str, found: Distribution, metric: Metric, limit: float | None = None) -> Check:
     """One quantity's distance; one that chance explains is none."""
     distance = metric.measure(found.samples)
     own = "" if limit is None else f", the schema allows {limit:.3g}"
@@ -109,7 +113,7 @@ def check(split: str, found: Distribution, metric: Metric, limit: float | None =
         metric.reason,
         telling=True,
         limit=limit,
-        measured=(metric.kind, distance.value),
+        measured=Measured(metric.key, found.what, distance.value, distance.chance, metric.kind),
     )
 
 

@@ -60,7 +60,7 @@ class Check:
         rows: example rows, looked up only when the rule fails.
         telling: whether what was found is worth telling where the rule passes, even with a share of zero.
         limit: the check's own, in place of the rule's.
-        measured: of a comparison, its kind (`DriftSkewInfo.Measurement.Type`) and the distance.
+        measured: the distance that a comparison found.
     """
 
     split: str
@@ -71,7 +71,31 @@ class Check:
     rows: Callable[[], tuple[str, ...]] = tuple
     telling: bool = False
     limit: float | None = None
-    measured: tuple[int, float] | None = None
+    measured: "Measured | None" = None
+
+    @property
+    def badness(self) -> tuple[float, float]:
+        """What checks are ordered by: the share, and of those with the same one the distance."""
+        return self.share, self.measured.value if self.measured else 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A distance of two sets of examples.
+
+    Args:
+        metric: `linf`, `js` or `psi`.
+        quantity: what was compared, in words.
+        value: the distance.
+        chance: what chance alone may make of it.
+        kind: what TensorFlow Data Validation calls it, of `DriftSkewInfo.Measurement.Type`.
+    """
+
+    metric: str
+    quantity: str
+    value: float
+    chance: float
+    kind: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,7 +233,7 @@ def _in_all(checks: Iterable[Check]) -> str:
     """What was found where nothing failed: the worst of each split, unless there is nothing at all."""
     worst: dict[str, Check] = {}
     for check in checks:
-        is_worst = check.split not in worst or check.share > worst[check.split].share
+        is_worst = check.split not in worst or check.badness > worst[check.split].badness
         if (check.share > 0 or check.telling) and is_worst:
             worst[check.split] = check
     return "; ".join(f"{check.split}: {check.found}" for check in worst.values()) or "none"

@@ -63,6 +63,18 @@ class Curves:
         self._last[run] = epoch
 
 
+def write_scalars(folder: Path, values: Mapping[str, float], step: int) -> None:
+    """Writes a point of some curves into a log folder.
+
+    Args:
+        folder: log folder.
+        values: tag to value.
+        step: the step they belong to.
+    """
+    with _open(folder) as writer:
+        _write(writer, [_scalar(tag, value) for tag, value in values.items()], step)
+
+
 def write_pictures(folder: Path, pictures: Mapping[str, NDArray[np.uint8]], step: int) -> None:
     """Writes pictures into a log folder, all of them at once.
 

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of the pipeline file, for editors.",
     "rollback": "Have the last good version served again.",
     "serve": "Serve models over gRPC and REST, as TensorFlow Serving does.",
+    "monitor": "Hold what a served model is asked and answers against what it learned.",
     "schedule": "Run pipelines when they are due; ask and tell the daemons that do.",
     "keys": "Make and remove the API keys of a model server.",
     "sample": "Fetch a real data set to try things on.",

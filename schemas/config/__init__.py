@@ -9,6 +9,7 @@ from schemas.config.evaluation import EvaluationConfig, RequireRule
 from schemas.config.inference import InferenceConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
+from schemas.config.monitoring import DelayedLabels, LiveAccuracyRule, MonitoringConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, TransformConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
@@ -22,6 +23,7 @@ __all__ = [
     "CLASS_TASKS",
     "BeamConfig",
     "DataConfig",
+    "DelayedLabels",
     "EvaluationConfig",
     "Format",
     "Globs",
@@ -29,8 +31,10 @@ __all__ = [
     "ImagesConfig",
     "InferenceConfig",
     "InfraValidationConfig",
+    "LiveAccuracyRule",
     "Modality",
     "ModelConfig",
+    "MonitoringConfig",
     "PipelineConfig",
     "PushConfig",
     "RequireRule",

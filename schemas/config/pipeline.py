@@ -8,6 +8,7 @@ from schemas.config.data import DataConfig
 from schemas.config.evaluation import EvaluationConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
+from schemas.config.monitoring import MonitoringConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.steps import StepConfig
@@ -71,6 +72,9 @@ class PipelineConfig(Section):
     once more takes some seconds of every run."""
 
     push: PushConfig | None = None
+    monitoring: MonitoringConfig | None = None
+    """What `trainworks monitor` looks at; a run does not."""
+
     beam: BeamConfig = BeamConfig()
     steps: dict[str, StepConfig] = Field(default_factory=dict)
     """Retries and time limits: of every step, as `default`, and of single ones by their names."""

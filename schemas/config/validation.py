@@ -21,6 +21,15 @@ class RuleConfig(Section):
         return "off" if value is False else value
 
 
+def with_default(given: object, default: object, info: ValidationInfo) -> object:
+    """A rule with what its default says and the file does not: `leakage: {severity: warning}` keeps the limit."""
+    if not isinstance(given, RuleConfig) or not isinstance(default, RuleConfig):
+        return given
+    if given.at_most is not None and default.at_most is None:
+        raise ValueError(f"`{info.field_name}` holds or does not: it has no `at_most`")
+    return default.model_copy(update=given.model_dump(exclude_none=True))
+
+
 class ValidationConfig(Section):
     """ExampleValidator's rules. What is not given keeps the rule's own default."""
 
@@ -114,9 +123,5 @@ class ValidationConfig(Section):
 
     @field_validator("*")
     @classmethod
-    def _fill_in_the_default(cls, rule: RuleConfig, info: ValidationInfo) -> RuleConfig:
-        """`leakage: {severity: warning}` keeps the limit of `leakage`."""
-        default: RuleConfig = cls.model_fields[info.field_name or ""].default
-        if rule.at_most is not None and default.at_most is None:
-            raise ValueError(f"`{info.field_name}` holds or does not: it has no `at_most`")
-        return default.model_copy(update=rule.model_dump(exclude_none=True))
+    def _fill_in_the_default(cls, rule: object, info: ValidationInfo) -> object:
+        return with_default(rule, cls.model_fields[info.field_name or ""].default, info)

@@ -72,7 +72,7 @@ def _rows(log: Any) -> list[dict[str, object]]:
     kind = log.WhichOneof("log_type")
     if kind == "predict_log":
         request, response = log.predict_log.request, log.predict_log.response
-        columns = {**_columns(request.inputs), **_columns(response.outputs, _PREDICTED)}
+        columns = {**columns_of(request.inputs), **columns_of(response.outputs, _PREDICTED)}
         return [{**dict(zip(columns, row, strict=True)), **version} for row in zip(*columns.values(), strict=True)]
     if kind == "classify_log":
         best = [
@@ -90,7 +90,7 @@ def _rows(log: Any) -> list[dict[str, object]]:
     return []
 
 
-def _columns(tensors: Mapping[str, Any], prefix: str = "") -> dict[str, list[object]]:
+def columns_of(tensors: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:
     """Values by row of the tensors that have rows, in the order of their names."""
     from serving.tensors import to_array
 

@@ -176,8 +176,11 @@ class Distribution:
         """A quantile histogram: bounds between which equally many values lie."""
         if not len(self.counts):
             return []
-        bounds = self.quantiles(step / buckets for step in range(buckets + 1))
-        return [Bucket(low, high, self.count / buckets) for low, high in itertools.pairwise(bounds)]
+        return [Bucket(low, high, self.count / buckets) for low, high in itertools.pairwise(self.bounds(buckets))]
+
+    def bounds(self, parts: int = 100) -> tuple[float, ...]:
+        """The least values that at least 0, 1, ... of so many parts do not exceed; empty where there are none."""
+        return tuple(self.quantiles(step / parts for step in range(parts + 1))) if len(self.counts) else ()
 
     def share_up_to(self, value: float) -> float:
         """The share of values at most `value`."""

@@ -1,0 +1,111 @@
+"""Request logs become examples by version; what cannot be used is counted."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.transforms.readers import Source
+from components.transforms.request_logs import LABEL, SCORE, LogCounts, LogJob
+from components.transforms.served import Served, measure, read_logs
+from components.transforms.tfrecords import read_batches
+from schemas.artifacts import Examples
+from schemas.config import BeamConfig
+from schemas.ingestion import SOURCE
+from tests.components.prediction_logs import DAY, NOW, classified, predicted, regressed, write_log
+
+JOB = LogJob(
+    model="tickets",
+    task="classification",
+    served="/nowhere",
+    features={"text": "text"},
+    columns={"text": "BYTES", "age": "INT"},
+    until=NOW,
+    since=NOW - DAY,
+    joined_since=None,
+    key=None,
+    folder="",
+)
+
+
+def _read(tmp_path: Path, *paths: Path, **changes: Any) -> tuple[Served, LogJob]:
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    job = replace(JOB, folder=str(folder), **changes)
+    return read_logs([Source("logs", str(path), path.name) for path in paths], job, None, BeamConfig()), job
+
+
+def _rows(job: LogJob, version: int) -> list[dict[str, Any]]:
+    shards = map(str, Examples(Path(job.folder)).shards(str(version)))
+    (batch,) = read_batches(shards, {**job.types, SOURCE: "BYTES"}, ragged=True)
+    columns = {name: column.to_list() for name, column in batch.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def test_rows_of_every_kind_of_request(tmp_path: Path) -> None:
+    path = write_log(
+        tmp_path / "a.tfrecord",
+        [
+            predicted(["one", "two"], ["billing", "account"], scores=[0.75, 0.5]),
+            classified([{"text": "three", "age": 41, "more": 1.0}], ["delivery"]),
+        ],
+    )
+    served, job = _read(tmp_path, path)
+    assert served.counts.measured == {7: 3}
+    assert _rows(job, 7) == [
+        {"text": [b"one"], "age": [], LABEL: [b"billing"], SCORE: [0.75], SOURCE: [b"a.tfrecord:1"]},
+        {"text": [b"two"], "age": [], LABEL: [b"account"], SCORE: [0.5], SOURCE: [b"a.tfrecord:1"]},
+        {"text": [b"three"], "age": [41], LABEL: [b"delivery"], SCORE: [pytest.approx(0.8)], SOURCE: [b"a.tfrecord:2"]},
+    ]
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    whole = write_log(
+        tmp_path / "a.tfrecord",
+        [
+            predicted(["now"], ["billing"], version=8),
+            predicted(["at the end"], ["billing"], time=NOW),
+            predicted(["too late"], ["billing"], time=NOW + 1),
+            predicted(["too old"], ["billing"], time=NOW - DAY),
+            predicted(["strange"], ["billing"], model="weather"),
+            predicted(["vector"], ["billing"], signature="embed").replace(b"text", b"tixt"),
+            b"\xff no message",
+        ],
+    )
+    cut = write_log(tmp_path / ".b.tfrecord", [predicted(["kept"], ["billing"]), predicted(["half"], ["billing"])])
+    cut.write_bytes(cut.read_bytes()[:-20])
+    broken = write_log(tmp_path / "c.tfrecord", [predicted(["kept"], ["billing"])])
+    broken.write_bytes(broken.read_bytes() + b"x" * 40)
+    served, _ = _read(tmp_path, whole, cut, broken, tmp_path / "gone.tfrecord")
+    counts = served.counts
+    assert counts.measured == {7: 3, 8: 1}
+    assert (counts.records, counts.damaged, counts.cut, counts.outside) == (9, 1, 1, 2)
+    assert (counts.other_models, counts.other_signatures) == ({"weather": 1}, {"embed": 1})
+    assert [text.split(":")[0] for text in counts.unreadable] == ["`gone.tfrecord` cannot be read", "c.tfrecord"]
+    assert list(counts.told()) == [
+        "files that end in half a record, as they do while they are written: 1",
+        "requests to other models, left out: 1 (`weather` 1)",
+        "requests that ask for no prediction of this model, left out: 1 (`embed` 1)",
+    ]
+
+
+def test_a_log_that_is_finished_meanwhile_is_read_by_its_final_name(tmp_path: Path) -> None:
+    write_log(tmp_path / "a.tfrecord", [predicted(["one"], ["billing"])])
+    served, _ = _read(tmp_path, tmp_path / ".a.tfrecord")
+    assert served.counts.measured == {7: 1}
+
+
+def test_numbers(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.tfrecord", [regressed([1.5, -2.25])])
+    served, job = _read(tmp_path, path, task="regression")
+    view = measure(served, job, pictures=False, out=tmp_path / "out", config=BeamConfig())[7]
+    assert view.examples == 2
+    assert sorted(view.features) == [SCORE, "age", "text"]
+    assert (view.features[SCORE].percentiles()[0], view.features[SCORE].percentiles()[-1]) == (-2.25, 1.5)
+
+
+def test_no_request_at_all(tmp_path: Path) -> None:
+    served, job = _read(tmp_path, write_log(tmp_path / "a.tfrecord", []))
+    assert served.counts == LogCounts()
+    assert measure(served, job, pictures=False, out=tmp_path / "out", config=BeamConfig()) == {}
