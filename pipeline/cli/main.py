@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "run-node": "Run one step of a run that an orchestrator takes step by step.",
     "runs": "List the newest runs.",
     "show": "Show a run: steps, times, metrics, verdicts, errors.",
+    "board": "Show the runs of a pipeline in TensorBoard.",
     "lineage": "Show what an artifact was made from, and what from it.",
     "predict": "Ask a model for a prediction.",
     "infer": "Score files of new examples with a model.",

@@ -2,13 +2,13 @@
 
 import logging
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.cli.stopping import stop_on_signals
 from pipeline.logs import silenced
 from schemas.errors import ConfigError
 
@@ -117,7 +117,7 @@ def command(dir_or_config: Path | None, **flags: Any) -> None:
     options = _options(dir_or_config, flags)
     server = ModelServer(options)
     _import_tensorflow()
-    stopped = _stop_on_signals()
+    stopped = stop_on_signals()
     rest = "" if server.rest_api_port is None else f", REST on {options.host}:{server.rest_api_port}"
     _log.info("gRPC on %s:%d%s; loading models", options.host, server.port, rest)
     try:
@@ -220,17 +220,3 @@ def _tell_readiness(server: Any) -> None:
         _log.info("Ready")
     else:
         _log.warning("Not ready: not every model has a version that answers; it is looked for on")
-
-
-def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process."""
-    stopped = threading.Event()
-
-    def stop(number: int, _: Any) -> None:
-        if stopped.is_set():
-            os._exit(128 + number)
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return stopped
