@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.workspace_option import find_run, json_option, lineage_option, stored_lineage, workspace_option
+from pipeline.cli.workspace_option import (
+    find_run,
+    json_option,
+    lineage_option,
+    run_log,
+    stored_lineage,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     from pipeline.lineage.records import RunSummary, StoredExecution
@@ -36,7 +43,6 @@ def _write(run: "RunSummary", executions: "list[StoredExecution]", workspace: Pa
     from pipeline.cli.measured import tables_of
     from pipeline.cli.told import STATUS, metrics_of, run_seconds, spans_of, started_at, verdict_of
     from pipeline.tables import duration, printable, short, write_table, write_verdict
-    from pipeline.workspace import Workspace
     from schemas.spans import told
 
     seconds = run_seconds(run)
@@ -46,7 +52,7 @@ def _write(run: "RunSummary", executions: "list[StoredExecution]", workspace: Pa
     click.echo(f"started   {started_at(run.started):%Y-%m-%d %H:%M:%S}{took}")
     if spans := spans_of(executions):
         click.echo(f"spans     {told(spans)}")
-    if workspace.is_dir() and (log := Workspace(workspace).log(run.run_id)).is_file():
+    if log := run_log(workspace, run.run_id):
         click.echo(f"log       {short(log)}")
     rows = []
     for execution in executions:

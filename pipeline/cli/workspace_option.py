@@ -66,6 +66,14 @@ def _database(workspace: Path) -> Path:
     return place.database
 
 
+def run_log(workspace: Path, run_id: str) -> Path | None:
+    """The log file of a run; None where it is not in this workspace."""
+    from pipeline.workspace import Workspace
+
+    log = Workspace(workspace).log(run_id) if workspace.is_dir() else None
+    return log if log is not None and log.is_file() else None
+
+
 def find_run(lineage: "Lineage", reference: str) -> "RunSummary":
     """The run of an id, of a prefix that only one run has, or the newest for `latest`.
 
