@@ -102,7 +102,9 @@ def run_node(
             walk = Walk(run, {}, stored=stored, retrying=False)
             ending = walk.go([component])
             walk.tell_why(ending.status)
-            status = status_of(pipeline, _newest(store, run_id))
+            # A step may also keep to an earlier refusal (a rollback), which lineage has as a failure.
+            refused = ending.status == "refused"
+            status = "refused" if refused else status_of(pipeline, _newest(store, run_id))
             if status != "running":
                 walk.close(status)
             run.terminal.line(f"Run {run_id} {_told(status)}. More: {show_command(run_id, place.root)}")
