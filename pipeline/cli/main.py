@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "runs": "List the newest runs.",
     "show": "Show a run: steps, times, metrics, verdicts, errors.",
     "board": "Show the runs of a pipeline in TensorBoard.",
+    "export": "Write files that run a pipeline on Airflow, Kubeflow, Kubernetes or systemd.",
     "report": "Write a run as one HTML page.",
     "lineage": "Show what an artifact was made from, and what from it.",
     "predict": "Ask a model for a prediction.",
