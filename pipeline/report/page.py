@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cli.told import run_seconds, started_at
+from pipeline.cli.told import run_seconds, spans_of, started_at
 from pipeline.lineage.records import RunSummary, StoredExecution
 from pipeline.report.data import measured
 from pipeline.report.evaluation import evaluated
 from pipeline.report.steps import step_lines
 from pipeline.tables import duration
 from pipeline.templating import templates
+from schemas.spans import told
 
 
 def report(run: RunSummary, executions: Sequence[StoredExecution], *, log: Path | None = None) -> str:
@@ -25,6 +26,7 @@ def report(run: RunSummary, executions: Sequence[StoredExecution], *, log: Path 
     return environment.get_template("report.html").render(
         run=run,
         started=started_at(run.started),
+        spans=told(spans_of(executions)),
         log=log,
         took="" if seconds is None else duration(seconds),
         steps=step_lines(executions),
