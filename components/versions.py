@@ -30,7 +30,8 @@ Added = Mapping[PurePosixPath, bytes]
 """Path within a version to the content of a small file."""
 
 _NOTHING: Final[Added] = MappingProxyType({})
-_STAGED = ".staged-"
+STAGED: Final = ".staged-"
+"""How the names of folders begin that are no versions yet, or no more; whoever has the turn removes them."""
 _CHUNK = 1 << 20
 _LARGEST_VERSION = 2**62
 """Versions are int64 for a model server; larger names are none, and there must be room above."""
@@ -209,7 +210,7 @@ def _copying(folder: Path) -> Iterator[None]:
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
     """A hidden folder in which a version is made; gone afterwards, unless it was published."""
-    staged = folder / f"{_STAGED}{uuid.uuid4().hex}"
+    staged = folder / f"{STAGED}{uuid.uuid4().hex}"
     try:
         staged.mkdir()
         yield staged
@@ -245,7 +246,7 @@ def _lock(descriptor: int) -> bool:
 
 def _remove_abandoned(folder: Path) -> None:
     """Removes what a killed pusher left; whoever holds the folder's lock knows that nobody is staging."""
-    for path in folder.glob(f"{_STAGED}*"):
+    for path in folder.glob(f"{STAGED}*"):
         shutil.rmtree(path, ignore_errors=True)
 
 

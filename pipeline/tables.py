@@ -47,6 +47,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def data_size(count: int) -> str:
+    """Bytes as `512 B`, `4.2 kB`, `1.3 GB`."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
 def short(path: Path) -> str:
     """The path as a person would type it here."""
     here = Path.cwd()

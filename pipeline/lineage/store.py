@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
-from pipeline.lineage import abandoned, accepted, ancestry, blessed, cached, links, properties, tables
+from pipeline.lineage import abandoned, accepted, ancestry, blessed, cached, links, properties, standing, tables
 from pipeline.lineage.database import open_database, reading, writing
 from pipeline.lineage.executions import Place, absolute, add_artifact, add_execution, end_execution, end_run
 from pipeline.lineage.links import EventType
@@ -14,6 +14,7 @@ from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State, read_artifacts, read_executions, read_runs
 from pipeline.lineage.records import Relative, RunStatus, RunSummary, StoredArtifact, StoredExecution
 from pipeline.lineage.spans import spans_of_runs
+from pipeline.lineage.standing import StandingArtifact
 from pipeline.lineage.types import EXECUTION_CACHE, NODE, PIPELINE, PIPELINE_RUN, Kind, Type
 from schemas.artifacts import Artifact, Property
 from schemas.errors import ConfigError
@@ -214,6 +215,29 @@ class Lineage:
         """All models of a pipeline that `latest_blessed` may give, newest first."""
         with reading(self._engine) as connection:
             return list(blessed.blessed_models(connection, self._types, pipeline))
+
+    def pipelines(self) -> list[str]:
+        """Names of the pipelines that have run, in the order in which they first did."""
+        columns = tables.context.c
+        of_type = columns.type_id == self._types[Type(Kind.CONTEXT, PIPELINE)]
+        with reading(self._engine) as connection:
+            return list(connection.scalars(select(columns.name).where(of_type).order_by(columns.id)))
+
+    def standing(self, pipeline: str) -> list[StandingArtifact]:
+        """A pipeline's artifacts that are not deleted, oldest first."""
+        with reading(self._engine) as connection:
+            context_id = links.find_context(connection, self._types, PIPELINE, pipeline)
+            return [] if context_id is None else standing.standing(connection, context_id)
+
+    def mark(self, artifacts: Sequence[int]) -> None:
+        """Says of artifacts, by id, that they are about to be deleted: no run takes them from cache from now on."""
+        with writing(self._engine) as connection:
+            standing.set_state(connection, artifacts, standing.MARKED)
+
+    def deleted(self, artifacts: Sequence[int]) -> None:
+        """Says of artifacts, by id, that their files are gone."""
+        with writing(self._engine) as connection:
+            standing.set_state(connection, artifacts, standing.DELETED)
 
     def abandon_running(self, pipeline: str, *, alone: bool = False) -> list[StoredExecution]:
         """Marks failed what killed processes left running in a pipeline, runs and executions; returns the latter.

@@ -82,7 +82,11 @@ class Releases:
                 else:
                     return number
         others = ", ".join(str(number) for number in self.paths if number != self.current)
-        why = f"of {others}, none is whole and of a model that was not rolled back" if others else "it is the only one"
+        why = (
+            f"of {others}, none is whole and of another model that was not rolled back"
+            if others
+            else "it is the only one"
+        )
         raise ConfigError(
             f"Nothing to roll back to: version {self.current} of {self._folder} serves, and {why}. To stop it from"
             " being served, move its folder away."
