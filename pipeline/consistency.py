@@ -56,6 +56,7 @@ def add_contradictions(
         _head_first,
         _warm_start,
         _monitor,
+        new_spans,
     ):
         for key, message in find(config):
             mistakes.add(key, message)
@@ -230,6 +231,14 @@ def _monitor(config: PipelineConfig) -> Iterator[Contradiction]:
         yield (
             ("training", "monitor"),
             f"must be a number that {config.task} has, such as val_loss. Received: {config.training['monitor']}",
+        )
+
+
+def new_spans(config: PipelineConfig) -> Iterator[Contradiction]:
+    if config.schedule and config.schedule.on_new_span and config.data.spans is None:
+        yield (
+            ("schedule", "on_new_span"),
+            "is for data that comes in spans, such as `data: {spans: data/span-{SPAN}/*.csv}`.",
         )
 
 

@@ -3,9 +3,10 @@
 import logging
 from pathlib import Path
 
+from pipeline.consistency import new_spans
 from schemas.config import PipelineConfig, ScheduleConfig
 from schemas.errors import ConfigError
-from schemas.pipeline_file import load
+from schemas.pipeline_file import load, mistakes_of
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,10 @@ class PipelineFile:
                 f"{self.path}: `schedule` is required for `trainworks schedule`, such as `schedule: {{every: 6h}}` or"
                 ' `schedule: {cron: "0 3 * * *"}`.'
             )
+        mistakes = mistakes_of(config.source)
+        for key, said in new_spans(config):
+            mistakes.add(key, said)
+        mistakes.raise_any()
         return config
 
     def _sign(self) -> tuple[int, ...]:

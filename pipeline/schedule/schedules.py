@@ -32,8 +32,12 @@ class Entry:
 
 def described(config: ScheduleConfig) -> str:
     """What starts the runs, in the words of the file."""
-    said = [f"cron {config.cron}" if config.cron else "", f"every {config.every}" if config.every else ""]
-    return ", ".join(word for word in said if word) or "by hand"
+    said = {
+        f"cron {config.cron}": config.cron,
+        f"every {config.every}": config.every,
+        "on a new span": config.on_new_span,
+    }
+    return ", ".join(words for words, given in said.items() if given) or "by hand"
 
 
 def register(engine: Engine, entry: Entry, now: datetime) -> datetime:

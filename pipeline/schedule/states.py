@@ -23,4 +23,4 @@ class Outcome(StrEnum):
     MISSED = "missed"
     """No daemon was there when it was due."""
     SUPERSEDED = "superseded"
-    """A newer one came before it was run (`overlap: cancel-previous`)."""
+    """A newer one came before it was run (`overlap: cancel-previous`), or a newer span along with it."""

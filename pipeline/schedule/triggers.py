@@ -29,6 +29,7 @@ class Due:
         kind: `cron`, `every`, `span`; requests have `request`.
         key: tells it from others of its kind.
         outcome: how it ended already, if no run is to come of it.
+        passes: a fire time, which may be dropped; what was found once is not found again, and waits.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Due:
     at: datetime
     reason: str
     outcome: Outcome | None = None
+    passes: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,15 @@ class Triggers:
     def add(self, due: Sequence[Due], watched_until: datetime, next_fire: datetime | None) -> list[Due]:
         """Adds what nobody has added yet, and notes up to when fire times were looked at; returns what it added.
 
-        With `overlap: skip`, one that comes while another is pending or running ends at once; the result says so. For
-        a pipeline that is paused nothing is added.
+        With `overlap: skip`, a fire time that comes while another start is pending or running ends at once; the result
+        says so. Those of a pipeline that is paused are not added. Of several spans that are new, one starts the run
+        that reads them all.
         """
-        added = []
         with writing(self._engine) as connection:
-            for start in () if self._is_paused(connection) else due:
-                if not self._is_known(connection, start):
-                    added.append(self._add(connection, start))
+            paused = self._is_paused(connection)
+            new = [d for d in due if not (paused and d.passes) and not self._is_known(connection, d)]
+            last = next((start for start in reversed(new) if not start.passes), None)
+            added = [self._add(connection, start, along=not start.passes and start is not last) for start in new]
             values = {
                 "watched_until": milliseconds(watched_until),
                 "next_fire": None if next_fire is None else milliseconds(next_fire),
@@ -180,8 +183,10 @@ class Triggers:
         same = (_COLUMNS.pipeline == self._pipeline, _COLUMNS.kind == start.kind, _COLUMNS.unique_key == start.key)
         return connection.scalar(select(_COLUMNS.id).where(*same)) is not None
 
-    def _add(self, connection: Connection, start: Due) -> Due:
-        if start.outcome is None and self.overlap == "skip" and self._is_busy(connection):
+    def _add(self, connection: Connection, start: Due, *, along: bool) -> Due:
+        if along:
+            start = replace(start, outcome=Outcome.SUPERSEDED)
+        if start.passes and start.outcome is None and self.overlap == "skip" and self._is_busy(connection):
             start = replace(start, outcome=Outcome.SKIPPED)
         added = add_pending(
             connection, self._pipeline, kind=start.kind, key=start.key, due=start.at, reason=start.reason

@@ -14,6 +14,7 @@ from pipeline.schedule.leases import Watch, renew
 from pipeline.schedule.patience import Patience
 from pipeline.schedule.pipeline_file import PipelineFile
 from pipeline.schedule.schedules import Entry, described, register
+from pipeline.schedule.span_watch import SpanWatch
 from pipeline.schedule.states import Outcome
 from pipeline.schedule.timetable import Timetable
 from pipeline.schedule.triggers import Due, Situation, Trigger, Triggers
@@ -77,6 +78,7 @@ class Worker:
         self._file, self._patience, self._clock = file, patience, clock
         self._launch, self._length, self._ended = launch, length, ended
         self._watch, self._owner = Watch(), str(Owner.current())
+        self._spans = SpanWatch(file.path.parent, clock)
         self._running: _Running | None = None
         self._due: list[Due] = []
         self._not_before, self._said_busy = 0.0, False
@@ -97,7 +99,7 @@ class Worker:
         Args:
             accepting: whether new runs may start.
         """
-        self._due += self._timetable.look()
+        self._due += [*self._timetable.look(), *self._spans.look(self._file.config)]
         if self._file.refresh():
             self._timetable.change(self._file.schedule)
             self._changed = True

@@ -27,9 +27,15 @@ class ScheduleConfig(Section):
     timezone: str | None = None
     """The zone of `cron`, such as `Europe/Berlin`. Unless given, that of the machine."""
 
+    on_new_span: bool = False
+    """A span, or a new version of one, that is complete (see `data.spans`) and was not there before."""
+
+    poll: str = "30s"
+    """How often new spans are looked for."""
+
     overlap: Literal["skip", "queue", "cancel-previous"] = "skip"
     """A start while the pipeline is at work, or due to be: it is dropped, it waits, or what is at work is stopped for
-    it. What is asked for by hand is never dropped."""
+    it. What is asked for by hand, and new spans, are never dropped."""
 
     misfire: Literal["run-once", "skip", "catch-up"] = "run-once"
     """Starts that came while no daemon was there: one run makes up for all of them, none does, or each gets its own."""
@@ -44,7 +50,7 @@ class ScheduleConfig(Section):
             Cron.parse(value)
         return value
 
-    @field_validator("every", "misfire_grace")
+    @field_validator("every", "poll", "misfire_grace")
     @classmethod
     def _is_a_period(cls, value: str | None) -> str | None:
         if value is not None:

@@ -138,6 +138,29 @@ def test_a_paused_pipeline_lets_fire_times_pass(engine: Engine, make: Any) -> No
     assert [reason for reason, _, _ in fates(engine)] == ["04:00"]
 
 
+def span(number: int) -> Due:
+    return Due("span", f"{number}/0", NOW, f"span {number}", passes=False)
+
+
+def test_new_spans_start_one_run_together_and_wait_for_it_whatever_the_policy(engine: Engine, make: Any) -> None:
+    triggers = make("skip")
+    triggers.add([span(1), span(2)], NOW, None)
+    assert begin(triggers)
+    triggers.add([span(1), span(2), span(3), due(0)], NOW, None)
+    assert fates(engine) == [
+        ("span 1", "ended", "superseded"),
+        ("span 2", "running", None),
+        ("span 3", "pending", None),
+        ("03:00", "ended", "skipped"),
+    ]
+
+
+def test_an_older_span_that_comes_late_starts_a_run_too(engine: Engine, make: Any) -> None:
+    make().add([span(1), span(3)], NOW, None)
+    make().add([span(1), span(2), span(3)], NOW, None)
+    assert fates(engine)[-1] == ("span 2", "pending", None)
+
+
 def test_fire_times_are_gone_on_with_from_where_they_were_looked_at(engine: Engine, make: Any) -> None:
     make().add([], NOW + 5 * HOUR, None)
     assert register(engine, Entry("news", "news.yaml", "cron", "UTC"), NOW + 9 * HOUR) == NOW + 5 * HOUR
