@@ -43,7 +43,7 @@ def editor_schema() -> Json:
         "training": {**training, "description": field_docs(PipelineConfig)["training"]},
         "model": {"description": "The family and its settings.", "anyOf": [*shipped, _OWN_FAMILY]},
     }
-    for section in ("training", "push", "validation", "evaluation", "beam", "steps", "schedule", "schema"):
+    for section in ("training", "push", "validation", "evaluation", "beam", "steps", "schedule", "notify", "schema"):
         top["properties"][section] = _or_empty(top["properties"][section])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": definitions}
 

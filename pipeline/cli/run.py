@@ -1,5 +1,6 @@
 """`trainworks run`: runs a pipeline file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--from", "start", metavar="NODE", help="Start at this step; those before keep their newest results.")
 @click.option("--to", "end", metavar="NODE", help="Stop after this step.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, changed or not.")
+@click.option("--notify", is_flag=True, help="Tell those whom FILE's section `notify` names how the run ended.")
 @json_option
 def command(
     *,
@@ -30,6 +32,7 @@ def command(
     start: str | None,
     end: str | None,
     no_cache: bool,
+    notify: bool,
     as_json: bool,
 ) -> None:
     """Run the pipeline that FILE describes; steps whose inputs did not change are taken from cache.
@@ -55,4 +58,26 @@ def command(
             file=str(file.resolve()),
         )
 
-    end_with(run, as_json=as_json)
+    end_with(_told(run, file, overrides, workspace) if notify else run, as_json=as_json)
+
+
+def _told(
+    run: "Callable[[], RunResult]", file: Path, overrides: tuple[str, ...], workspace: Path | None
+) -> "Callable[[], RunResult]":
+    """The run, followed by its news."""
+
+    def run_and_tell() -> "RunResult":
+        from pipeline.notification.of_a_run import Teller
+        from pipeline.runner import WORKSPACE
+        from schemas.pipeline_file import load
+
+        teller = Teller(load(file, overrides), file.resolve().parent, workspace or file.resolve().parent / WORKSPACE)
+        try:
+            result = run()
+        except Exception as error:
+            teller.tell_no_run(error)
+            raise
+        teller.tell(result)
+        return result
+
+    return run_and_tell

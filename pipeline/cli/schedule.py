@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipeline.lineage.store import Lineage
     from pipeline.schedule.status import Status
 
+_TELLING_SECONDS = 30.0
+"""How long a daemon that ends waits for notifications on their way."""
+
 
 @click.command("schedule")
 @click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
@@ -91,13 +94,16 @@ def _run(
     from pipeline.schedule.clock import Clock
     from pipeline.schedule.daemon import Daemon, Pace
     from pipeline.schedule.events import tell_events
+    from pipeline.schedule.reporting import Reporter
     from pipeline.schedule.start import workers_for
 
     tell_events()
     clock = Clock()
-    workers = workers_for(files, workspace=workspace, lineage=lineage, length=lease, clock=clock)
+    reporter = Reporter()
+    workers = workers_for(files, workspace=workspace, lineage=lineage, length=lease, clock=clock, ended=reporter)
     daemon = Daemon(workers, clock, Pace(grace=grace), once=once)
     daemon.run()
+    reporter.wait(_TELLING_SECONDS)
     return daemon.exit_code if once else 0
 
 

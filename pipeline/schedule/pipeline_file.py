@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 
 from pipeline.consistency import new_spans
+from pipeline.notification.notifier import Notifier
+from pipeline.runner import WORKSPACE
 from schemas.config import PipelineConfig, ScheduleConfig
 from schemas.errors import ConfigError
 from schemas.pipeline_file import load, mistakes_of
@@ -16,13 +18,15 @@ class PipelineFile:
 
     Args:
         path: the file.
+        workspace: folder of artifacts, lineage and logs; `.trainworks` beside the file unless given.
 
     Raises:
         ConfigError: it is wrong, or has no schedule.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, workspace: Path | None = None) -> None:
         self.path = path.resolve()
+        self.workspace = workspace or self.path.parent / WORKSPACE
         self._signature = self._sign()
         self.config = self._read()
 
@@ -67,6 +71,7 @@ class PipelineFile:
         for key, said in new_spans(config):
             mistakes.add(key, said)
         mistakes.raise_any()
+        Notifier(config.notify, self.path.parent)  # the secrets are there
         return config
 
     def _sign(self) -> tuple[int, ...]:

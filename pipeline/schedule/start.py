@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipeline.lineage.database import whereabouts
 from pipeline.lineage_url import open_lineage
-from pipeline.runner import WORKSPACE
 from pipeline.schedule.child import RUN, Child, Job, Report
 from pipeline.schedule.clock import Clock
 from pipeline.schedule.patience import Patience
@@ -45,11 +44,11 @@ def workers_for(
         ConfigError: a file is wrong, two have the same name in one lineage, or a database cannot be used.
     """
     clock = clock or Clock()
-    found = [PipelineFile(path) for path in files]
+    found = [PipelineFile(path, workspace) for path in files]
     databases: dict[str, Patience] = {}
     workers, taken = [], set[tuple[str, str]]()
     for file in found:
-        place = Workspace(workspace or file.path.parent / WORKSPACE)
+        place = Workspace(file.workspace)
         where = whereabouts(lineage or place.database)
         if (where, file.name) in taken:
             raise ConfigError(f"Pipelines of one lineage must have different names. Received twice: {file.name}")

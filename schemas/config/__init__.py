@@ -10,6 +10,7 @@ from schemas.config.inference import InferenceConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.monitoring import DelayedLabels, LiveAccuracyRule, MonitoringConfig
+from schemas.config.notify import EmailConfig, NotifyConfig, WebhookConfig
 from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, TransformConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
@@ -24,6 +25,7 @@ __all__ = [
     "BeamConfig",
     "DataConfig",
     "DelayedLabels",
+    "EmailConfig",
     "EvaluationConfig",
     "Format",
     "Globs",
@@ -35,6 +37,7 @@ __all__ = [
     "Modality",
     "ModelConfig",
     "MonitoringConfig",
+    "NotifyConfig",
     "PipelineConfig",
     "PushConfig",
     "RequireRule",
@@ -48,5 +51,6 @@ __all__ = [
     "TrainingConfig",
     "TransformConfig",
     "ValidationConfig",
+    "WebhookConfig",
     "step_config",
 ]

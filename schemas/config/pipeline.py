@@ -9,6 +9,7 @@ from schemas.config.evaluation import EvaluationConfig
 from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.monitoring import MonitoringConfig
+from schemas.config.notify import NotifyConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.steps import StepConfig
@@ -80,6 +81,7 @@ class PipelineConfig(Section):
     """Retries and time limits: of every step, as `default`, and of single ones by their names."""
 
     schedule: ScheduleConfig | None = None
+    notify: NotifyConfig | None = None
 
     _source: Any = PrivateAttr(default=None)
 

@@ -79,7 +79,8 @@ def test_a_held_out_test_split_is_judged_on(tmp_path: Path) -> None:
         (
             "zzz: 1",
             "`zzz` is not a field of a pipeline file. Expected: one of name, task, data, schema, validation,"
-            " transform, model, training, evaluation, infra_validation, push, monitoring, beam, steps, schedule.",
+            " transform, model, training, evaluation, infra_validation, push, monitoring, beam, steps, schedule,"
+            " notify.",
         ),
         ("training: {epoch: 3}", "`training.epoch` is not a field of `training`. Did you mean `epochs`?"),
         ("training: {epochs: three}", "`training.epochs` must be an integer. Received: epochs='three'"),
@@ -137,7 +138,7 @@ def test_a_held_out_test_split_is_judged_on(tmp_path: Path) -> None:
         ("name: other", "`name` stands twice; the first is at p.yaml:1. Remove one."),
         ("<<: {a: 1}", "`<<` is not a field of a pipeline file. Expected: one of name, task, data, schema, validation,"
                        " transform, model, training, evaluation, infra_validation, push, monitoring, beam, steps,"
-                       " schedule."),
+                       " schedule, notify."),
     ],
 )  # fmt: skip
 def test_a_mistake_names_line_key_and_what_was_expected(tmp_path: Path, line: str, message: str) -> None:

@@ -36,6 +36,7 @@ def assert_no_run(result: Any, words: str, **more: object) -> None:
         "pushed_version": None,
         "pushed_path": None,
         "metrics": {},
+        "spans": [],
         "components": [],
         **more,
     }

@@ -6,8 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,49 @@ def test_pause_and_resume(file: Path, daemon: Callable[..., Any], invoke: Callab
     assert invoke("schedule", file, "--resume", "mail").stdout == "mail: goes on\n"
     (told,) = json.loads(invoke("schedule", file, "--status", "--json").stdout)["pipelines"]
     assert told["paused"] is False
+
+
+def test_those_whom_the_file_names_are_told_how_a_run_ended(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
+) -> None:
+    told: list[dict[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        file.with_name("hook").write_text(f"http://127.0.0.1:{server.server_address[1]}/secret")
+        file.write_text(f"{MAIL}notify: {{webhook: {{url_file: hook}}}}\n", encoding="utf-8")
+        daemon(file, "--once").wait(60)
+        invoke("schedule", "--trigger", file)
+        daemon(file, "--once").wait(120)
+        assert invoke("run", file, "--notify").exit_code == 2
+        server.shutdown()
+    assert [text["text"].splitlines()[0] for text in told] == ["*mail: failed*"] * 2
+    assert "started by request: by hand" in told[0]["text"] and "none.csv" in told[0]["text"]
+    assert "started by" not in told[1]["text"] and "none.csv" in told[1]["text"]
+
+
+def test_a_run_that_is_to_notify_nobody(file: Path, invoke: Callable[..., Any]) -> None:
+    result = invoke("run", file, "--notify")
+    assert result.exit_code == 2
+    assert "`notify` is required in the pipeline file for `--notify`" in result.stderr
+
+
+def test_a_daemon_imports_neither_tensorflow_nor_beam(file: Path) -> None:
+    code = (
+        "import sys; from pipeline.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: code = end.code\n"
+        "sys.exit(', '.join({'tensorflow', 'keras', 'apache_beam', 'pandas'} & set(sys.modules)) or code)"
+    )
+    command = [sys.executable, "-c", code, "schedule", str(file), "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_sigterm_ends_a_daemon_that_is_at_rest(file: Path, daemon: Callable[..., Any]) -> None:

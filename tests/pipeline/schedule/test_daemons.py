@@ -156,7 +156,9 @@ def disturb(daemons: Daemons, rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize(
-    ("requests", "blows"), [(40, 5), pytest.param(1000, 60, marks=pytest.mark.slow)], ids=["some", "a-thousand"]
+    ("requests", "blows"),
+    [(40, 5), pytest.param(1000, 60, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+    ids=["some", "a-thousand"],
 )
 def test_nothing_runs_twice_or_at_once_and_nothing_is_lost(
     daemons: Daemons, rng: random.Random, requests: int, blows: int

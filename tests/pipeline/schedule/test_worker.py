@@ -92,10 +92,15 @@ class Bench:
         (self.folder / "begun").unlink()
         return pid
 
+    def go(self, told: str) -> None:
+        """Lets the run end, and say this."""
+        (self.folder / "staged").write_text(told)
+        (self.folder / "staged").rename(self.folder / "go")
+
     def let_end(self, told: str = "{}", code: int = 0) -> None:
         """Lets the run end, and the worker see it."""
         (self.folder / "code").write_text(str(code))
-        (self.folder / "go").write_text(told)
+        self.go(told)
         until(lambda: not (self.worker.tick(accepting=False), self.worker.is_running)[1])
         (self.folder / "go").unlink()
 
@@ -181,7 +186,7 @@ def test_another_daemon_waits_for_the_lease_and_takes_over(bench: Any, hands: An
     assert other.is_running
     made.worker.tick()
     assert not made.worker.is_running
-    (made.folder / "go").write_text("{}")
+    made.go("{}")
     until(lambda: (other.tick(), not other.is_running)[1])
     assert made.fates() == [("ended", "succeeded")]
 
@@ -266,7 +271,7 @@ def test_a_run_that_ended_while_the_database_was_full_is_written_down_later(
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     told = '{"error": "%s"}' % ("x" * 100_000)
-    (made.folder / "go").write_text(told)
+    made.go(told)
     until(lambda: (made.worker.tick(), any("disk is full" in message for message in caplog.messages))[1])
     assert made.fates() == [("running", None)] and made.worker.is_running
     hands.pass_(minutes=2)
