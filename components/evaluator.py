@@ -25,7 +25,7 @@ class Evaluator(Component):
 
     The model is asked through its signature `serve_examples`, as a server would ask it. The champion, where there is
     one, answers the same examples in the same pass, so that differences have paired intervals. With no rule, the model
-    must beat the split's majority class, or the mean.
+    must beat the split's majority class, the mean, or the frequencies of pieces.
 
     Writes `metrics.json` (schemas/evaluation.py), and `BLESSED` or `NOT_BLESSED` beside `verdict.json`.
     """
@@ -42,7 +42,7 @@ class Evaluator(Component):
     eval_config: EvaluationConfig
     """The section `evaluation:` of the pipeline file, under TFX's name."""
     split: str
-    label: str
+    label: str | None
     task: Task
     box: tuple[str, ...] = ()
     """Columns of the box, for a localization."""
@@ -72,9 +72,7 @@ class Evaluator(Component):
                 f"`evaluation.split` must be one of the splits {', '.join(sorted(ingestion.rows))}."
                 f" Received: split={self.split}"
             )
-        for column in dict.fromkeys(
-            [self.label, *self.box, *(name for slicing in self._slicings() for name in slicing)]
-        ):
+        for column in self._columns():
             if column not in ingestion.columns:
                 raise ConfigError(
                     f"Columns of `evaluation.slices` must be in the examples: {', '.join(sorted(ingestion.columns))}."
@@ -82,6 +80,11 @@ class Evaluator(Component):
                 )
         if not ingestion.rows[self.split]:
             raise DataError(f"Split `{self.split}` must hold examples to judge the model on. Received: none")
+
+    def _columns(self) -> list[str]:
+        """Of label and box, where there are any, and of slices."""
+        label = [] if self.label is None else [self.label]
+        return list(dict.fromkeys([*label, *self.box, *(name for slicing in self._slicings() for name in slicing)]))
 
     def _absence(self) -> Absence | None:
         """Why there is nothing to compare with; None where there is."""
@@ -93,6 +96,7 @@ class Evaluator(Component):
             reason = (
                 self._unknown_columns(self.champion)
                 or self._other_labels(self.champion)
+                or self._other_pieces(self.champion)
                 or self._unusable(self.champion)
             )
         return Absence.of_lost_champion(reason, self.eval_config) if reason else None
@@ -107,6 +111,12 @@ class Evaluator(Component):
         there = self.examples.ingestion().columns
         strange = [f"`{name}` ({kind})" for name, kind in (champion.columns() or {}).items() if there.get(name) != kind]
         return f"the champion reads {', '.join(strange)}, which these examples do not have" if strange else ""
+
+    def _other_pieces(self, champion: Model) -> str:
+        """Of another vocabulary other things are hidden, and more or less likely by chance."""
+        if self.task != "pretraining" or champion.vocabulary() == self.model.vocabulary():
+            return ""
+        return "the champion has another vocabulary, so that what it says of hidden words cannot be compared"
 
     def _unusable(self, champion: Model) -> str:
         from components.transforms.evaluation import unusable
@@ -125,7 +135,7 @@ class Evaluator(Component):
         subject = ReportSubject(
             task=self.task,
             split=self.split,
-            label=self.label,
+            label=self.label or "",
             model=str(self.model.uri),
             champion=str(champion.uri) if champion else None,
             classes=tuple(self.model.classes()),
@@ -144,7 +154,6 @@ class Evaluator(Component):
         from components.transforms.evaluation import EvaluationJob
 
         columns = self.examples.ingestion().columns
-        needed = dict.fromkeys([self.label, *self.box, *(name for slicing in self._slicings() for name in slicing)])
         settings = TallySettings(
             task=self.task,
             classes=len(self.model.classes()),
@@ -154,7 +163,7 @@ class Evaluator(Component):
         )
         return EvaluationJob(
             label=self.label,
-            columns={name: columns[name] for name in needed},
+            columns={name: columns[name] for name in self._columns()},
             slicings=tuple(self._slicings()),
             named_slices=tuple(rule.slice for rule in self.eval_config.require if rule.slice is not None),
             candidate=self._folder(self.model),
@@ -197,7 +206,17 @@ class Evaluator(Component):
         self.blessing.properties["baseline_model"] = report.champion or ""
 
     def _log(self, report: EvaluationReport, context: Context) -> None:
-        for name in ("accuracy", "subset_accuracy", "f1_micro", "f1_macro", "mean_iou", "r2", "rmse"):
+        for name in (
+            "accuracy",
+            "subset_accuracy",
+            "f1_micro",
+            "f1_macro",
+            "mean_iou",
+            "r2",
+            "rmse",
+            "masked_accuracy",
+            "perplexity",
+        ):
             if name in report.overall:
                 context.logger.info("%s on %s: %s", name, self.split, shown(report.overall[name]))
         if report.unknown_labels:

@@ -165,7 +165,8 @@ class ExampleGen(Component):
             wanted[holdout.by] = "holdout.by"
         wanted |= dict.fromkeys(self.data.features.values(), "features")
         wanted |= dict.fromkeys(self.data.box or (), "box")
-        wanted[self.data.label] = "label"
+        if self.data.label is not None:
+            wanted[self.data.label] = "label"
         if SOURCE in wanted:
             raise ConfigError(
                 f"`data.{wanted[SOURCE]}` may not name a column `{SOURCE}`: examples keep their origin there."

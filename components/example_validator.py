@@ -30,7 +30,7 @@ class ExampleValidator(Component):
     """Statistics of the data that passed last, to tell drift from."""
     anomalies: Output[ExampleAnomalies]
 
-    label: str
+    label: str | None
     """The column to predict."""
 
     rules: ValidationConfig = ValidationConfig()

@@ -33,8 +33,8 @@ class SchemaGen(Component):
     """What the statistics are of. Unless given, only the number of classes is judged before a schema is frozen."""
     schema: Output[Schema]
 
-    label: str
-    """The column to predict."""
+    label: str | None
+    """The column to predict, if there is one."""
 
     task: Task
 
@@ -68,7 +68,9 @@ class SchemaGen(Component):
 
     def _check_number_of_labels(self) -> None:
         """Statistics list so many labels and no more: beyond that, rows would vanish from training unseen."""
-        for split in self._splits().values() if self.task in CLASS_TASKS else ():
+        if self.label is None or self.task not in CLASS_TASKS:
+            return
+        for split in self._splits().values():
             label = split.features.get(self.label)
             if label is not None and not label.all_values_known:
                 raise DataError(
@@ -83,7 +85,8 @@ class SchemaGen(Component):
     def _keep(self, path: Path, context: Context) -> bytes:
         content = read_schema_file(path)
         schema = parse_schema(content, str(path))
-        check_label(schema, self.label, self.task, str(path))
+        if self.label is not None:
+            check_label(schema, self.label, self.task, str(path))
         self._warn_of_unknown_columns(schema, path, context)
         return content
 
@@ -116,8 +119,8 @@ class SchemaGen(Component):
 
     def _broken_rules(self, schema: schema_pb2.Schema) -> list[str]:
         """Rules for which ExampleValidator, which comes next, will refuse this data."""
-        label = next(feature for feature in schema.feature if feature.name == self.label)
-        if self.task in CLASS_TASKS and len(label.string_domain.value) < 2:
+        label = next((feature for feature in schema.feature if feature.name == self.label), None)
+        if label is not None and self.task in CLASS_TASKS and len(label.string_domain.value) < 2:
             return ["single_class"]
         if self.examples is None:
             return []

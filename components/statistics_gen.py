@@ -26,8 +26,8 @@ class StatisticsGen(Component):
     examples: Input[Examples]
     statistics: Output[ExampleStatistics]
 
-    label: str
-    """The column to predict."""
+    label: str | None
+    """The column to predict, if there is one."""
 
     text: tuple[str, ...] = ()
     """Columns that hold text."""
@@ -49,7 +49,7 @@ class StatisticsGen(Component):
 
         ingestion = self.examples.ingestion()
         types = {name: kind for name, kind in ingestion.columns.items() if name != SOURCE}
-        for name in (*self.text, *self.images, self.label):
+        for name in (*self.text, *self.images, *([self.label] if self.label is not None else [])):
             if name not in types:
                 raise ConfigError(f"StatisticsGen: the examples have no column `{name}`. They have {', '.join(types)}.")
         text, images = (tuple(name for name in names if types[name] == "BYTES") for names in (self.text, self.images))

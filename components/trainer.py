@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.component import Component, Context, Input, Output
+from models.pretraining import Pretrainable, PretrainedFamily
 from models.registry import import_path, make_family
 from schemas.artifacts import Examples, Model, ModelRun, Schema, TransformGraph
 from schemas.config import Modality, ModelConfig, Task, TrainingConfig
@@ -17,7 +18,8 @@ from schemas.features import classes, columns, load_schema
 if TYPE_CHECKING:
     import keras
 
-    from models.family import Preprocess
+    from models.analyzer import Facts
+    from models.family import Family, Preprocess
     from models.tasks import TaskHead
     from models.training.dataset import Augment, Batches
     from models.training.loop import Fit
@@ -49,7 +51,7 @@ class Trainer(Component):
     """The section `model:` of the pipeline file."""
     training: TrainingConfig
     features: dict[str, str]
-    label: str
+    label: str | None
     task: Task
     eval_split: str
     modality: Modality = "text"
@@ -77,27 +79,44 @@ class Trainer(Component):
 
         self._check_names()
         self._check_start()
-        family = make_family(self.model_config, tuple(self.features), self.modality, context.base)
+        family = self._family(context.base)
         spec, facts = feature_spec(self.transform_graph.transformed_schema), load_facts(self.transform_graph.facts)
         preprocess = family.preprocess(facts) if is_raw(spec) else None
         train, validation = (
             self._batches(split, spec, preprocess, context.scratch) for split in ("train", self.eval_split)
         )
-        head = self._head(train)
+        head = self._head(train, family, facts)
         on_device = self._augment(head) if self.training.augment_on == "device" else None
         train.augment = None if on_device else self._augment(head)
+        if isinstance(family, PretrainedFamily):
+            train.augment, validation.augment = family.masking(facts)
         refined = family.refine(facts, train.inputs())
         names = WeightNames.of(family, facts, head)
         warm = WarmStart(self.champion, names) if self.champion else None
         build = partial(family.network, refined, head.outputs)
         fitted = self._fit(context, warm.of(build) if warm else build, head, train, validation, augment=on_device)
         self._tell_start(context, warm)
-        fitted = replace(fitted, model=family.exported(fitted.model, refined, head.outputs))
+        trained = fitted.model
+        fitted = replace(fitted, model=family.exported(trained, refined, head.outputs))
         if self.modality == "image":
             self._show(context, fitted, head, train, validation, augment=on_device)
-        self._export(fitted, family.preprocess(facts), head, family.modality)
+        embedder = family.embedder(fitted.model) if isinstance(family, PretrainedFamily) else None
+        self._export(fitted, family.preprocess(facts), head, keras_network=embedder)
+        if isinstance(family, PretrainedFamily):
+            family.save_checkpoint(trained, facts, self.model.checkpoint)
         names.save(self.model.weight_names)
         shutil.copytree(context.tensorboard, self.model_run.uri, dirs_exist_ok=True)
+
+    def _family(self, base: Path) -> "Family":
+        family = make_family(self.model_config, tuple(self.features), self.modality, base)
+        if self.task != "pretraining":
+            return family
+        if not isinstance(family, Pretrainable):
+            raise ConfigError(
+                "`model.family` must have an encoder that `task: pretraining` can train. Received:"
+                f" {self.model_config.family}"
+            )
+        return PretrainedFamily(family)
 
     def _check_names(self) -> None:
         for name in self.features:
@@ -138,13 +157,17 @@ class Trainer(Component):
             pixels_folder=scratch / "pixels" if self.training.cache == "disk" else None,
         )
 
-    def _head(self, train: "Batches") -> "TaskHead":
+    def _head(self, train: "Batches", family: "Family", facts: "Facts") -> "TaskHead":
         """The task, with what it must know of the labels."""
-        from models.tasks import Classification, Localization, MultiLabel, Regression
+        from models.tasks import Classification, Localization, MultiLabel, Pretraining, Regression
         from models.training.labels import class_weights, moments
 
+        if isinstance(family, PretrainedFamily):
+            return Pretraining(len(family.family.pieces(facts).kinds))
         if self.task == "regression":
             return Regression(*moments(train.labels()))
+        if self.label is None:
+            raise ConfigError(f"`data.label` is needed for `task: {self.task}`. Received: none")
         names = classes(load_schema(self.schema.path), self.label)
         if self.task != "classification" and self.training.class_weights:
             raise ConfigError(f"`training.class_weights` is for classification. Received: task={self.task}")
@@ -214,7 +237,9 @@ class Trainer(Component):
         step = fitted.weights_epoch
         log_pictures(context.tensorboard, fitted.model, head, train, validation, step=step, augment=augment)
 
-    def _export(self, fitted: "Fit", preprocess: "Preprocess", head: "TaskHead", modality: Modality) -> None:
+    def _export(
+        self, fitted: "Fit", preprocess: "Preprocess", head: "TaskHead", *, keras_network: "keras.Model | None"
+    ) -> None:
         from models.export.saved_model import export
 
         types = columns(load_schema(self.schema.path))
@@ -225,6 +250,7 @@ class Trainer(Component):
             features=self.features,
             columns=types,
             model=self.model,
-            modality=modality,
+            modality=self.modality,
+            keras_network=keras_network,
         )
         self.model.note_columns({column: types[column] for column in self.features.values()})

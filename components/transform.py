@@ -33,9 +33,9 @@ class Transform(Component):
     Args:
         model: the section `model:` of the pipeline file.
         features: model input to column.
-        label: the label's column.
+        label: the label's column; None for texts alone.
         task: decides what a transformed label is: an index of a class (INT), 0 or 1 for each class (INT), an index and
-            the box (FLOAT), or the number itself (FLOAT).
+            the box (FLOAT), the number itself (FLOAT), or nothing.
         box: columns of the box, for a localization.
         materialize: write the model's inputs, or raw features to be preprocessed in training; None leaves it to the
             family.
@@ -50,7 +50,7 @@ class Transform(Component):
 
     model: ModelConfig
     features: dict[str, str]
-    label: str
+    label: str | None
     task: Task
     box: tuple[str, ...] = ()
     modality: Modality = "text"
@@ -72,12 +72,13 @@ class Transform(Component):
         from components.transforms.materialize import LabelSpec
 
         family = make_family(self.model, tuple(self.features), self.modality, context.base)
-        known = classes(load_schema(self.schema.path), self.label) if self.task in CLASS_TASKS else ()
+        label = self.label
+        known = classes(load_schema(self.schema.path), label) if label is not None and self.task in CLASS_TASKS else ()
         raw = RawFeatures(self.features, self.examples.ingestion().columns)
-        label = LabelSpec(self.label, known, multiple=self.task == "multi-label", box=self.box)
+        spec = LabelSpec(label, known, multiple=self.task == "multi-label", box=self.box)
         self._analyze(context, family, raw)
-        types = self._save_graph(family, raw, label)
-        self._materialize(context, family, raw, label, types)
+        types = self._save_graph(family, raw, spec)
+        self._materialize(context, family, raw, spec, types)
 
     def _analyze(self, context: Context, family: "Family", features: "RawFeatures") -> None:
         import apache_beam as beam
@@ -117,7 +118,7 @@ class Transform(Component):
         save(module, self.transform_graph.transform_fn, experimental_custom_gradients=False)
         outputs = dict(signature.structured_outputs)
         if not self._materializes(family):
-            outputs = {**signature_of_raw(raw), LABEL: outputs[LABEL]}
+            outputs = {**signature_of_raw(raw), **({LABEL: outputs[LABEL]} if LABEL in outputs else {})}
         types = {name: _feature_type(output.dtype) for name, output in outputs.items()}
         images = tuple(outputs) if self.modality == "image" else ()
         shapes = {name: (types[name], _row_shape(output)) for name, output in outputs.items()}

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
-from models.family import Family, Hyperparameters
-from models.given_weights import Freeze
+from models.family import Hyperparameters
+from models.given_weights import Freeze, checkpoint_folder
+from models.pretraining import Pretrainable
 from schemas.config import Task
+from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from models.analyzer import Facts
     from models.family import Preprocess
     from models.text.checkpoints import Checkpoint
+    from models.text.masking import Pieces
 
 
 class Size(NamedTuple):
@@ -50,7 +53,8 @@ class BertHyperparameters(Hyperparameters):
 
     weights: str = "none"
     """Where the encoder starts: a preset of KerasHub; a folder, relative to the pipeline file, of Hugging Face's kind
-    (config.json, vocab.txt or tokenizer.json, model.safetensors) or a KerasHub preset's; or `none`, at random."""
+    (config.json, vocab.txt or tokenizer.json, model.safetensors), a KerasHub preset's, or one that a pipeline with
+    `task: pretraining` pushed; or `none`, at random."""
 
     size: Literal["tiny", "mini", "small", "base"] = "mini"
     """With `weights: none`: 2 layers of 128 channels, 4 of 256, 4 of 512, or 12 of 768."""
@@ -89,7 +93,7 @@ class BertHyperparameters(Hyperparameters):
         return self
 
 
-class Bert(Family):
+class Bert(Pretrainable):
     """BERT (Devlin et al., arXiv:1810.04805) and encoders of its kind, from KerasHub.
 
     One feature is read as one text; of several, the first and the others together are a pair, as for questions and
@@ -101,9 +105,9 @@ class Bert(Family):
 
     @classmethod
     def recipe(cls, task: Task) -> Mapping[str, Any]:
-        """Twelve epochs of AdamW from random weights."""
+        """Twelve epochs of AdamW from random weights; of hidden words, thirty, for they tell little each."""
         return {
-            "epochs": 12,
+            "epochs": 30 if task == "pretraining" else 12,
             "min_steps": 1000,
             "batch_size": 64,
             "optimizer": "adamw",
@@ -118,7 +122,7 @@ class Bert(Family):
     def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any]) -> Mapping[str, Any]:
         """With weights, the few epochs at a low rate that fine-tuning wants (Mosbach et al., arXiv:2006.04884)."""
         recipe = cls.recipe(task)
-        if hyperparameters.get("weights", "none") == "none":
+        if task == "pretraining" or hyperparameters.get("weights", "none") == "none":
             return recipe
         return {
             **recipe,
@@ -132,7 +136,7 @@ class Bert(Family):
     def files(self) -> Sequence[Path]:
         """The folder of `weights`, where it is one."""
         path = self.base / self.config.weights
-        return [path] if self.config.weights != "none" and path.exists() else []
+        return [checkpoint_folder(path)] if self.config.weights != "none" and path.is_dir() else []
 
     def files_of_facts(self) -> Sequence[Path]:
         return self.files()
@@ -161,6 +165,24 @@ class Bert(Family):
     def row_names(self, facts: "Facts") -> Mapping[str, Sequence[str]]:
         return {"token_embedding/embeddings": facts["vocabulary"]}
 
+    def pieces(self, facts: "Facts") -> "Pieces":
+        from models.text.masking import Pieces
+        from models.text.wordpieces import MASK, SPECIAL
+
+        return Pieces.of_word_pieces(facts["vocabulary"], SPECIAL, mask=MASK)
+
+    def encoder(self, facts: "Facts") -> "keras.Model":
+        import keras
+
+        inputs = self._inputs()
+        return keras.Model(inputs, self._encoded(facts, inputs, adapted=False), name="encoder")
+
+    def save_checkpoint(self, backbone: "keras.Model", facts: "Facts", folder: Path) -> None:
+        """Writes it as Hugging Face has it."""
+        from models.text.saved_encoder import save_encoder
+
+        save_encoder(backbone, facts["vocabulary"], folder, lower_case=bool(facts["lower_case"]))
+
     def network(self, facts: "Facts", outputs: int) -> "keras.Model":
         return self._network(facts, outputs, adapted=self.config.lora is not None)
 
@@ -176,21 +198,27 @@ class Bert(Family):
         from models.export.parts import POOLED
         from models.layers.masked_pooling import MaskedPooling
         from models.text.word_ids import IDS
-        from models.text.wordpieces import SEGMENTS
 
-        ids = keras.Input((None,), dtype="int64", name=IDS)
-        inputs = {IDS: ids}
-        if len(self.features) > 1:
-            inputs[SEGMENTS] = keras.Input((None,), dtype="int64", name=SEGMENTS)
+        inputs = self._inputs()
         vectors = self._encoded(facts, inputs, adapted=adapted)
         if self.config.pooling == "first":
             pooled = keras.layers.Identity(name=POOLED)(vectors[:, 0])
         else:
-            lengths = keras.ops.count_nonzero(ids, axis=1)
+            lengths = keras.ops.count_nonzero(inputs[IDS], axis=1)
             pooled = MaskedPooling(self.config.pooling, bidirectional=False, name=POOLED)(vectors, lengths)
         x = keras.layers.Dropout(self.config.dropout)(pooled)
         logits = keras.layers.Dense(outputs, dtype="float32", name="logits")(x)
         return keras.Model(inputs, logits, name="bert")
+
+    def _inputs(self) -> "dict[str, keras.KerasTensor]":
+        """Ids, and of a pair of texts the number of each piece's text, `(batch_size, length)`."""
+        import keras
+
+        from models.text.word_ids import IDS
+        from models.text.wordpieces import SEGMENTS
+
+        names = [IDS, SEGMENTS] if len(self.features) > 1 else [IDS]
+        return {name: keras.Input((None,), dtype="int64", name=name) for name in names}
 
     def _encoded(
         self, facts: "Facts", inputs: "Mapping[str, keras.KerasTensor]", *, adapted: bool
@@ -202,7 +230,7 @@ class Bert(Family):
         from models.text.word_ids import IDS
         from models.text.wordpieces import SEGMENTS
 
-        encoder = self._encoder(facts, adapted=adapted)
+        encoder = self._backbone(facts, adapted=adapted)
         ids = keras.ops.cast(inputs[IDS], "int32")
         given = {TOKEN_IDS: ids, PADDING_MASK: keras.ops.cast(ids > 0, "int32")}
         if SEGMENT_IDS in encoder.input:
@@ -210,12 +238,18 @@ class Bert(Family):
             given[SEGMENT_IDS] = keras.ops.zeros_like(ids) if segments is None else keras.ops.cast(segments, "int32")
         return encoder(given)
 
-    def _encoder(self, facts: "Facts", *, adapted: bool) -> "keras.Model":
+    def _backbone(self, facts: "Facts", *, adapted: bool) -> "keras.Model":
         from models.text.checkpoints import encoder, freeze
         from models.text.lora import adapt
 
         if self.config.weights != "none":
-            loaded = self._checkpoint().backbone(self.config.sequence_length)
+            checkpoint = self._checkpoint()
+            if list(checkpoint.vocabulary) != facts["vocabulary"]:
+                raise ConfigError(
+                    f"`model.weights`: {self.config.weights} has another vocabulary than when the data was prepared:"
+                    " another version was pushed meanwhile. Run the pipeline again."
+                )
+            loaded = checkpoint.backbone(self.config.sequence_length)
             freeze(loaded, self.config.freeze)
             if adapted and (lora := self.config.lora):
                 adapt(loaded, lora.rank, lora.alpha or lora.rank)

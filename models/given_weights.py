@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from schemas.artifacts import CHECKPOINT
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ def newest_version(folder: Path) -> Path:
     """The highest number among a folder's folders, as a model server takes it; the folder itself if there is none."""
     versions = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
     return max(versions, key=lambda path: int(path.name), default=folder)
+
+
+def checkpoint_folder(folder: Path) -> Path:
+    """The folder of an encoder that a folder stands for.
+
+    Args:
+        folder: of an encoder; or what a pipeline pushed, a version of it, or a Model artifact of a pretraining.
+    """
+    version = newest_version(folder)
+    held = (version / CHECKPOINT, version / "Format-Serving" / CHECKPOINT)
+    return next((found for found in held if found.is_dir()), folder)
 
 
 def count_arrays(path: Path) -> int:

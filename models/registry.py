@@ -32,6 +32,9 @@ FAMILIES: Final[Mapping[Modality, Mapping[str, str]]] = {
 }
 """Shipped families by what they are for; a name may stand for one of each kind."""
 
+PRETRAINABLE: Final = ("bert",)
+"""Those that texts without labels can teach (`task: pretraining`)."""
+
 _KINDS: Final[Mapping[Modality, str]] = {"text": "texts", "image": "pictures"}
 _IMPORT_PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 

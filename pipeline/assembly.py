@@ -21,7 +21,8 @@ from components.statistics_gen import StatisticsGen
 from components.trainer import Trainer
 from components.transform import Transform
 from models.family import Family
-from models.registry import family_class
+from models.pretraining import Pretrainable
+from models.registry import PRETRAINABLE, family_class
 from pipeline.consistency import add_contradictions, examples_columns
 from pipeline.pipeline import Pipeline, strange_steps
 from schemas.config import InfraValidationConfig, Modality, PipelineConfig, TrainingConfig
@@ -77,6 +78,12 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
     mistakes = mistakes_of(config.source, family.Config)
     mistakes.check(family.Config, config.model.hyperparameters, ("model",))
     mistakes.check(TrainingConfig, config.training, ("training",))
+    if config.task == "pretraining" and not issubclass(family, Pretrainable):
+        mistakes.add(
+            ("model", "family"),
+            f"must have an encoder that `task: pretraining` can train: one of {', '.join(PRETRAINABLE)}, or your own"
+            f" subclass of models.pretraining.Pretrainable. Received: {config.model.family}",
+        )
     add_contradictions(mistakes, config, base, recipe)
     mistakes.raise_any()
     return _under_recipe(config.training, recipe)

@@ -45,6 +45,7 @@ def add_contradictions(
             mistakes.add(key, message)
     for find in (
         _features,
+        _label,
         _splits,
         _columns,
         _slices,
@@ -52,6 +53,7 @@ def add_contradictions(
         _regression,
         _multi_label,
         _localization,
+        _pretraining,
         _pictures,
         _head_first,
         _warm_start,
@@ -87,6 +89,14 @@ def _features(config: PipelineConfig) -> Iterator[Contradiction]:
             yield key, f"must not be the column that `data.label` names, or the model is told the answer: {column}"
 
 
+def _label(config: PipelineConfig) -> Iterator[Contradiction]:
+    if config.data.label is None and config.task != "pretraining":
+        yield (
+            ("data", "label"),
+            "is required: the column to predict; `task: pretraining` alone has none. Received: task=" + config.task,
+        )
+
+
 def _splits(config: PipelineConfig) -> Iterator[Contradiction]:
     holdout = config.data.holdout
     for name in holdout.fractions if holdout else ():
@@ -112,7 +122,8 @@ def _columns(config: PipelineConfig) -> Iterator[Contradiction]:
     data = config.data
     used: dict[str, Key] = {column: ("data", "features", name) for name, column in data.features.items()}
     used |= {column: ("data", "box", place) for place, column in enumerate(data.box or ())}
-    used |= {data.label: ("data", "label")} | dict.fromkeys(data.keep, ("data", "keep"))
+    used |= {} if data.label is None else {data.label: ("data", "label")}
+    used |= dict.fromkeys(data.keep, ("data", "keep"))
     if data.holdout and data.holdout.by != "hash":
         used[data.holdout.by] = ("data", "holdout", "by")
     used |= {
@@ -182,6 +193,30 @@ def _localization(config: PipelineConfig) -> Iterator[Contradiction]:
         yield ("model", "fit"), f"must be `stretch` with `task: localization`, or the box moves. Received: {fit}"
 
 
+def _pretraining(config: PipelineConfig) -> Iterator[Contradiction]:
+    if config.task != "pretraining":
+        return
+    if config.data.modality != "text":
+        yield ("data", "features"), "must be texts with `task: pretraining`. Received: pictures"
+    elif config.data.label is not None:
+        yield (
+            ("data", "label"),
+            "is for tasks that predict it; `task: pretraining` learns from texts alone. Leave it out; what slices need"
+            f" goes to `data.keep`. Received: label={config.data.label}",
+        )
+    for name in ("class_weights", "label_smoothing"):
+        if config.training.get(name):
+            yield ("training", name), "is for classification; with `task: pretraining` leave it out."
+    if config.training.get("warm_start") == "champion":
+        yield (
+            ("training", "warm_start"),
+            "is for tasks with a label; with `task: pretraining` name what was pushed as `model.weights`."
+            " Received: champion",
+        )
+    if config.model.hyperparameters.get("lora"):
+        yield ("model", "lora"), "is for fine-tuning; with `task: pretraining` all of the encoder learns. Leave it out."
+
+
 def _still_boxes(config: PipelineConfig, recipe: TrainingConfig) -> Iterator[Contradiction]:
     """Augmentation leaves boxes where they are, be it the file's or the recipe's."""
     if config.task != "localization":
@@ -227,7 +262,10 @@ def _warm_start(config: PipelineConfig) -> Iterator[Contradiction]:
 
 
 def _monitor(config: PipelineConfig) -> Iterator[Contradiction]:
-    if config.task in ("multi-label", "regression") and config.training.get("monitor") in ("val_accuracy", "accuracy"):
+    if config.task in ("multi-label", "regression", "pretraining") and config.training.get("monitor") in (
+        "val_accuracy",
+        "accuracy",
+    ):
         yield (
             ("training", "monitor"),
             f"must be a number that {config.task} has, such as val_loss. Received: {config.training['monitor']}",
@@ -284,17 +322,19 @@ def _schema(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
         return
     try:
         schema = load_schema(path)
-        check_label(schema, config.data.label, config.task, str(path))
+        if config.data.label is not None:
+            check_label(schema, config.data.label, config.task, str(path))
     except ConfigError as error:
         yield ("schema",), f"is wrong: {error}"
         return
     weights = config.training.get("class_weights")
-    known = classes(schema, config.data.label) if config.task in CLASS_TASKS else ()
-    for label in weights if isinstance(weights, dict) else ():
-        if known and label not in known:
-            close = difflib.get_close_matches(label, known, n=1)
+    label = config.data.label
+    known = classes(schema, label) if label is not None and config.task in CLASS_TASKS else ()
+    for name in weights if isinstance(weights, dict) else ():
+        if known and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean `{close[0]}`?" if close else ""
             yield (
-                ("training", "class_weights", label),
+                ("training", "class_weights", name),
                 f"must be one of the labels in {path}: {', '.join(known)}.{hint}",
             )

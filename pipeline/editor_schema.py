@@ -24,6 +24,14 @@ _OWN_FAMILY: Final[Json] = {
     "required": ["family"],
 }
 
+_FOLDER: Final[Json] = {"properties": {"format": {"const": "image-folder"}}}
+
+_LABELLED: Final[Json] = {
+    "if": {"properties": {"task": {"const": "pretraining"}}, "required": ["task"]},
+    "else": {"properties": {"data": {"if": _FOLDER, "else": {"required": ["label"]}}}},
+}
+"""Every task but one needs a label, which a folder of pictures has by itself."""
+
 
 def editor_schema() -> Json:
     """The schema of a whole file: `training` is TrainingConfig, `model` any shipped family's settings or one's own."""
@@ -35,7 +43,7 @@ def editor_schema() -> Json:
     _describe(names, definitions)
     _spare_folders_of_pictures(definitions[DataConfig.__name__])
     _take_a_pattern_for_splits(definitions[DataConfig.__name__])
-    top: Json = dict(definitions[names[PipelineConfig]])
+    top: Json = {**definitions[names[PipelineConfig]], **_LABELLED}
     training = references[TrainingConfig, "validation"]
     shipped = [_of_family(name, definitions[names[config]]) for name, config in families]
     top["properties"] = {
@@ -80,10 +88,8 @@ def _with_inner(models: list[type[BaseModel]]) -> list[type[BaseModel]]:
 
 def _spare_folders_of_pictures(data: Json) -> None:
     """A folder of pictures has its columns by itself; every other format names them."""
-    named = ["features", "label"]
-    data["required"] = [name for name in data["required"] if name not in named]
-    data["if"] = {"properties": {"format": {"const": "image-folder"}}}
-    data["else"] = {"required": named}
+    data["required"] = [name for name in data["required"] if name != "features"]
+    data |= {"if": _FOLDER, "else": {"required": ["features"]}}
 
 
 def _take_a_pattern_for_splits(data: Json) -> None:

@@ -15,6 +15,9 @@ from schemas.ingestion import FeatureType, Ingestion
 
 Property = int | float | str
 
+CHECKPOINT = "assets.extra/checkpoint"
+"""Folder below a SavedModel that holds the encoder of a pretraining."""
+
 INPUTS = "inputs.json"
 """Asset of an exported model: model input to what it is, `text` or `image`."""
 
@@ -126,6 +129,16 @@ class Model(Artifact):
     def weight_names(self) -> Path:
         """What rows and columns of the Keras model's weights stand for; see `models/weight_names.py`."""
         return self.keras.parent / "weight_names.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The encoder of a pretraining, for other pipelines to start from."""
+        return self.serving / CHECKPOINT
+
+    def vocabulary(self) -> bytes:
+        """What the ids of such an encoder stand for, a piece a line; nothing for other models."""
+        path = self.checkpoint / "vocab.txt"
+        return path.read_bytes() if path.exists() else b""
 
     def classes(self) -> list[str]:
         """The label's words in the order of the scores; empty for regression."""

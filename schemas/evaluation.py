@@ -92,7 +92,7 @@ class Measurement(_Part):
 
 class Baseline(_Part):
     """What a model that knows nothing reaches: the share of the largest class, the F1 of an answer that is always the
-    same labels, or R2 = 0 for the mean."""
+    same labels, R2 = 0 for the mean, or the perplexity of the frequencies of pieces."""
 
     name: str
     metric: str

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from components.metrics.bootstrap import Ints, poisson_weights
 from components.metrics.classification import ClassificationTally
 from components.metrics.localization import LocalizationTally
+from components.metrics.masked import MaskedTally
 from components.metrics.multi_label import MultiLabelTally
 from components.metrics.regression import RegressionTally
 from components.metrics.tally import Tally
@@ -25,7 +26,7 @@ _MOST_CLASSES_WITH_REPLICATES = 100
 
 @dataclass(frozen=True)
 class TallySettings:
-    """What decides the shape of the tallies; class counts are 0 for regression."""
+    """What decides the shape of the tallies; class counts are 0 where there are no classes."""
 
     task: Task
     classes: int
@@ -40,7 +41,8 @@ class Answers:
 
     `labels` are class indices `(n,)` in the model's own order; these and boxes, `(n, 5)`; 1 for each class that an
     example has and last how many labels the model does not know, `(n, classes + 1)`; or float32 values `(n,)`. `scores`
-    are probabilities `(n, classes)`, these and boxes `(n, classes + 4)`, or predictions `(n,)`, float32.
+    are probabilities `(n, classes)`, these and boxes `(n, classes + 4)`, predictions `(n,)`, or what is said of hidden
+    pieces `(n, 5)`, float32.
     """
 
     labels: Ints | NDArray[np.float32] | NDArray[np.float64]
@@ -89,6 +91,8 @@ class PairTally:
     def _tally(self, settings: TallySettings, classes: int, detailed: bool) -> Tally:
         if settings.task == "regression":
             return RegressionTally(self.rows)
+        if settings.task == "pretraining":
+            return MaskedTally(self.rows)
         if settings.task == "multi-label":
             return MultiLabelTally(classes, self.rows, detailed=detailed)
         if settings.task == "localization":

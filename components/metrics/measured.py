@@ -57,7 +57,7 @@ class Measured:
         return metric(rows, confidence, bounds)
 
 
-_UNBOUNDED = frozenset({"log_loss", "mse", "rmse", "mae"})
+_UNBOUNDED = frozenset({"log_loss", "mse", "rmse", "mae", "perplexity"})
 
 
 def metric(rows: Rows, confidence: float, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Metric:

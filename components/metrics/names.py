@@ -6,8 +6,9 @@ from schemas.config import Task
 
 AVERAGES = ("macro", "micro", "weighted")
 REGRESSION = ("mse", "rmse", "mae", "r2")
+PRETRAINING = ("masked_accuracy", "perplexity")
 
-LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "hamming_loss", "mse", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"log_loss", "calibration_error", "hamming_loss", "mse", "rmse", "mae", "perplexity"})
 
 PAIRED = frozenset({"accuracy", "subset_accuracy"})
 """Shares of examples that are right, of which it is counted how many only one of two models got right."""
@@ -24,6 +25,8 @@ def metric_names(task: Task, top_k: Sequence[int]) -> list[str]:
     """Every metric of a task's evaluation, in the order of the report."""
     if task == "regression":
         return list(REGRESSION)
+    if task == "pretraining":
+        return list(PRETRAINING)
     averaged = [f"{metric}_{average}" for metric in ("precision", "recall", "f1") for average in AVERAGES]
     areas = ["roc_auc", "pr_auc", "log_loss"]
     if task == "multi-label":

@@ -9,6 +9,7 @@ from components.metrics.accumulator import Accumulator, PairTally
 from components.metrics.class_tally import ClassTally
 from components.metrics.classification import ClassificationTally
 from components.metrics.intervals import mcnemar, paired_proportions
+from components.metrics.masked import MaskedTally
 from components.metrics.measured import Measured
 from components.metrics.names import PAIRED
 from components.metrics.significance import Discordant, Hypothesis, of_proportions, of_replicates
@@ -128,6 +129,8 @@ def _tests(
 
 
 def _baseline(tally: Tally, subject: ReportSubject) -> Baseline:
+    if isinstance(tally, MaskedTally):
+        return Baseline(name="frequency of each piece", metric="perplexity", value=tally.baseline())
     if not isinstance(tally, ClassTally):
         return Baseline(name="mean", metric="r2", value=0.0)
     places, metric, value = tally.baseline()

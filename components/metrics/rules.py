@@ -195,16 +195,17 @@ def _champion_wanted(absence: Absence) -> RuleVerdict:
 def _beats_baseline(report: EvaluationReport) -> RuleVerdict:
     """The rule where the pipeline file has none."""
     baseline = report.baseline
-    text = f"{baseline.metric} > {baseline.name}"
-    expected = f"more than {baseline.value:.4g}"
+    lower = baseline.metric in LOWER_IS_BETTER
+    text = f"{baseline.metric} {'<' if lower else '>'} {baseline.name}"
+    expected = f"{'less' if lower else 'more'} than {baseline.value:.4g}"
     metric = report.overall.get(baseline.metric)
     if metric is None:
         found = _undefined(baseline.metric, report.undefined)
         return RuleVerdict(rule=text, expected=expected, found=found, verdict="failed")
-    if baseline.value >= 1:
+    if baseline.value >= 1 and not lower:
         found = f"{shown(metric)}; split {report.split} holds a single class, so no model can beat it"
         return RuleVerdict(rule=text, expected=expected, found=found, verdict="failed")
-    passed = metric.value > baseline.value
+    passed = metric.value < baseline.value if lower else metric.value > baseline.value
     return RuleVerdict(rule=text, expected=expected, found=shown(metric), verdict="passed" if passed else "failed")
 
 

@@ -17,6 +17,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from components.metrics.accumulator import Accumulator, Answers, ScoredExamples, TallySettings
 from components.metrics.localization import BOX
+from components.metrics.masked import OUTPUTS
 from components.metrics.report import ReportSubject, build_report
 from components.metrics.slices import SliceNames
 from components.transforms.beam import WriteBytes, beam_pipeline
@@ -34,6 +35,7 @@ _OUTPUTS: dict[Task, tuple[str, ...]] = {
     "multi-label": ("scores",),
     "localization": ("scores", "box"),
     "regression": ("prediction",),
+    "pretraining": OUTPUTS,
 }
 """What a model is asked for; several outputs are put side by side."""
 
@@ -55,9 +57,9 @@ class ModelFolder:
 class EvaluationJob:
     """All that a worker must know."""
 
-    label: str
+    label: str | None
     columns: Mapping[str, FeatureType]
-    """The label and its box, and the columns to slice by."""
+    """The label and its box, where there are any, and the columns to slice by."""
     slicings: tuple[tuple[str, ...], ...]
     named_slices: tuple[str, ...]
     """Slices to report whatever their size."""
@@ -174,9 +176,9 @@ class _Score(beam.DoFn):
 
     def _score(self, records: NDArray[np.object_], chosen: set[str]) -> ScoredExamples:
         job = self._job
-        parsed = tf.io.parse_example(records, parse_spec(job.columns, ragged=True))
+        parsed = tf.io.parse_example(records, parse_spec(job.columns, ragged=True)) if job.columns else {}
         values = {name: column_values(column) for name, column in parsed.items()}
-        labels = self._labels(values[job.label], parsed)
+        labels = None if job.label is None else self._labels(values[job.label], parsed[job.label], parsed)
         candidate = self._candidate.answers(records, labels)
         return ScoredExamples(
             hashes=tf.strings.to_hash_bucket_fast(records, 2**63 - 1).numpy().astype(np.uint64),
@@ -186,8 +188,9 @@ class _Score(beam.DoFn):
             slices=slice_rows(job.slicings, values, chosen),
         )
 
-    def _labels(self, values: "ColumnValues", parsed: Mapping[str, tf.RaggedTensor]) -> "Labels":
-        column = parsed[self._job.label]
+    def _labels(
+        self, values: "ColumnValues", column: tf.RaggedTensor, parsed: Mapping[str, tf.RaggedTensor]
+    ) -> "Labels":
         if self._job.settings.task == "classification":
             return values
         if self._job.settings.task == "multi-label":
@@ -211,7 +214,7 @@ class _Score(beam.DoFn):
                 )
         return tf.stack([side.values for side in sides], axis=1).numpy()
 
-    def _unknown(self, labels: "Labels", candidate: Answers) -> dict[bytes, int]:
+    def _unknown(self, labels: "Labels | None", candidate: Answers) -> dict[bytes, int]:
         if isinstance(labels, LabelSets):
             return labels.strangers(dict.fromkeys(self._job.candidate.classes, 0))
         indices = candidate.labels
@@ -317,9 +320,11 @@ class Scorer:
             return f"a model of a {self._task} must name its labels in assets/labels.txt. Received: none"
         return ""
 
-    def answers(self, records: NDArray[np.object_], labels: Labels) -> Answers:
+    def answers(self, records: NDArray[np.object_], labels: Labels | None) -> Answers:
         """Answers to serialized examples; labels become class indices, unknown ones the number of classes."""
         scores = np.concatenate([self._ask(batch) for batch in calls(records, self._rows)])
+        if labels is None:
+            return Answers(np.zeros(len(records), np.float32), scores)
         if isinstance(labels, np.ndarray):
             return Answers(labels, scores.reshape(-1))
         width = len(self._index) + (BOX if isinstance(labels, BoxedLabels) else 0)
@@ -349,7 +354,7 @@ class Scorer:
                     f" Received: {', '.join(sorted(answers))}"
                 )
         found = [answers[output].numpy().astype(np.float32) for output in wanted]
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+        return found[0] if len(found) == 1 else np.column_stack(found)
 
 
 class _Accumulate(beam.CombineFn):

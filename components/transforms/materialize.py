@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """The label's column; its classes in the order of their indices, for regression none; whether an example may have
-    several of them, or none; the columns of the box that belongs to it."""
+    """The label's column, if there is one; its classes in the order of their indices, for regression none; whether an
+    example may have several of them, or none; the columns of the box that belongs to it."""
 
-    column: str
+    column: str | None
     classes: tuple[str, ...]
     multiple: bool = False
     box: tuple[str, ...] = ()
@@ -55,10 +55,11 @@ class TransformModule(tf.Module):
         """Model inputs by name, and `label`: int64 index (-1: no such class) or float32, `(batch_size,)`; with several
         labels an example int64 `(batch_size, classes)`, 1 for each that it has (-1: one of them is no class); with a
         box float32 `(batch_size, 5)`, the index and the box."""
-        return {**self._preprocess(self._features.parse(examples)), LABEL: self._labels(examples)}
-
-    def _labels(self, examples: tf.Tensor) -> tf.Tensor:
         column = self._label.column
+        labels = {} if column is None else {LABEL: self._labels(column, examples)}
+        return {**self._preprocess(self._features.parse(examples)), **labels}
+
+    def _labels(self, column: str, examples: tf.Tensor) -> tf.Tensor:
         if self._classes is None:
             return tf.io.parse_example(examples, {column: tf.io.FixedLenFeature((), tf.float32)})[column]
         if self._label.multiple:

@@ -18,7 +18,7 @@ _SIGHTINGS: Final = 10
 _TYPES: dict[FeatureType, int] = {"BYTES": schema_pb2.BYTES, "INT": schema_pb2.INT, "FLOAT": schema_pb2.FLOAT}
 
 
-def infer_schema(splits: Mapping[str, SplitView], label: str, task: Task) -> schema_pb2.Schema:
+def infer_schema(splits: Mapping[str, SplitView], label: str | None, task: Task) -> schema_pb2.Schema:
     """What holds for the training split; domains of other features than the label are widened to all splits.
 
     Types, presence (`min_fraction: 1` where nothing is missing) and the number of values come from the training split,

@@ -135,7 +135,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The material of all rules. `splits` has the training split first.
+    """The material of all rules. `splits` has the training split first; `label` is empty where there is none.
 
     `previous` is the training split of the data that passed last; `previous_missing` says why there is none.
     """

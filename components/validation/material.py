@@ -19,7 +19,7 @@ def inspection_of(
     examples: Examples,
     statistics: ExampleStatistics,
     schema: schema_pb2.Schema,
-    label: str,
+    label: str | None,
     previous: ExampleStatistics | None = None,
 ) -> Inspection:
     """The material of all rules; examples are only read where a rule that fails must name rows.
@@ -32,7 +32,7 @@ def inspection_of(
         ingestion=examples.ingestion(),
         splits={name: load_statistics(statistics.split_path(name)) for name in names},
         schema=schema,
-        label=label,
+        label=label or "",
         rows=_Rows(examples),
         **_previous(previous),
     )

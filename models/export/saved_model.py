@@ -35,6 +35,7 @@ def export(
     columns: Mapping[str, FeatureType],
     model: Model,
     modality: Modality = "text",
+    keras_network: keras.Model | None = None,
 ) -> None:
     """Writes a model artifact.
 
@@ -46,6 +47,7 @@ def export(
         columns: type of each column.
         model: the artifact, whose folder exists.
         modality: what the features are.
+        keras_network: what Keras' own format holds; the network unless given.
 
     Raises:
         TrainingError: Keras cannot save the network.
@@ -56,7 +58,7 @@ def export(
         # What `explain` needs of gradients is in its graph; those of the rest would be of use to nobody who only asks.
         save(serving, model.serving, signatures=serving.signatures(), experimental_custom_gradients=False)
     name_methods(model.serving)
-    _save_keras(network, model.keras)
+    _save_keras(network if keras_network is None else keras_network, model.keras)
 
 
 def name_methods(folder: Path) -> None:

@@ -32,7 +32,8 @@ class ServingModel(tf.Module):
 
     - `serving_default`: one tensor `(batch_size,)` for each feature, by the feature's name;
     - `serve_examples`: `examples`, string `(batch_size,)`, serialized tf.Example with the columns' names;
-    - `classify` (or `regress`): `inputs`, as `serve_examples`; TensorFlow Serving's Classify and Regress call it;
+    - `classify` (or `regress`), where the task has it: `inputs`, as `serve_examples`; TensorFlow Serving's Classify and
+      Regress call it;
     - `embed`, where the network has a layer `pooled`: inputs as `serving_default`, answers that layer's vector;
     - `explain`, where it has a layer `feature_map`: inputs as `serving_default`, answers also say where to look;
     - `explain`, where it reads one text and has an embedding: takes `steps`, too, and tells what each token adds.
@@ -78,8 +79,8 @@ class ServingModel(tf.Module):
             "serving_default": _traced(self.serve, **raw),
             "serve_examples": _traced(self.serve_examples, examples),
         }
-        short = "classify" if self._task.classes else "regress"
-        signatures[short] = _traced(getattr(self, short), inputs)
+        if self._task.verb:
+            signatures[self._task.verb] = _traced(getattr(self, self._task.verb), inputs)
         if self._parts.has_vector:
             signatures["embed"] = _traced(self.embed, **raw)
         if self._parts.size:
@@ -152,7 +153,7 @@ def _text_explanation(
 ) -> TextExplanation | None:
     """What explains answers about a text; None where it is not one text that the network reads, or has no words."""
     one_text = list(types.values()) == ["BYTES"] and STEPS not in types
-    if not one_text or not isinstance(preprocess, Tokenizer) or embedding(network) is None:
+    if not one_text or task.verb is None or not isinstance(preprocess, Tokenizer) or embedding(network) is None:
         return None
     return TextExplanation(Embedded(network), preprocess, preprocess, task)
 

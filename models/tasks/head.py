@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import tensorflow as tf
 
@@ -30,6 +31,13 @@ class TaskHead(ABC):
     def output_names(self) -> tuple[str, ...]:
         """A name for each output: its class, or its place, with a line feed, where it stands for none."""
         return (*self.classes, *(f"\n{place}" for place in range(self.outputs - len(self.classes))))
+
+    verb: ClassVar[Literal["classify", "regress"] | None] = "classify"
+    """The signature that TensorFlow Serving has for such answers; None where there is none, and nothing to explain."""
+
+    def units(self, labels: tf.Tensor) -> tf.Tensor | None:
+        """How much each example counts, float32 `(batch_size,)`: as many as it asks for answers. None for one each."""
+        return None
 
     @abstractmethod
     def loss(self, logits: tf.Tensor, labels: tf.Tensor, *, label_smoothing: float = 0.0) -> tf.Tensor:

@@ -15,6 +15,7 @@ class Regression(TaskHead):
 
     outputs = 1
     measures = ("mse", "mae")
+    verb = "regress"
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0) -> None:
         self.mean, self.scale = mean, scale or 1.0

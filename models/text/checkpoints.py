@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import keras
 
-from models.given_weights import PRESET, Freeze, count_arrays, freeze_layers, read
+from models.given_weights import PRESET, Freeze, checkpoint_folder, count_arrays, freeze_layers, read
 from models.text.architectures import ARCHITECTURES
 from models.text.hugging_face import Tensors, json_object
 from models.text.wordpieces import SPECIAL
@@ -145,10 +145,12 @@ def open_checkpoint(weights: str, base: Path) -> Checkpoint:
                 f" {weights} ({folder.resolve()} does not exist)"
             )
         return _preset(weights, weights)
+    folder = checkpoint_folder(folder) if folder.is_dir() else folder
     if not (folder / "config.json").is_file():
         raise ConfigError(
             "`model.weights`: a folder must be Hugging Face's (with config.json, vocab.txt or tokenizer.json, and"
-            f" model.safetensors) or a preset of KerasHub (with config.json). Received: {weights}"
+            " model.safetensors), a preset of KerasHub (with config.json), or what a pipeline with `task: pretraining`"
+            f" trained or pushed. Received: {weights}"
         )
     config = json_object(folder / "config.json", weights)
     return _hugging_face(folder, config, weights) if "model_type" in config else _preset(str(folder), weights)

@@ -71,7 +71,8 @@ class Batches:
     Attributes:
         num_examples: examples of the split.
         class_weights: weight of each class in training, by index; may be set before `training` is called. None means 1.
-        augment: changes the batches of training; its seed is another one for each. May be set likewise.
+        augment: changes batches; in training its seed is another one for each, in evaluation always the same. May be
+            set likewise.
 
     Raises:
         DataError: there are no examples.
@@ -126,16 +127,8 @@ class Batches:
             weight = tf.ones(tf.shape(label)[:1]) if weights is None else tf.gather(weights, label)
             return inputs, label, weight
 
-        def augment(step: tf.Tensor, batch: Batch) -> Batch:
-            inputs, label, weight = batch
-            assert self.augment is not None
-            return (*self.augment(inputs, label, tf.stack([tf.constant(self._seed, tf.int64), step])), weight)
-
-        dataset = self._passes(epochs, epoch, skip).map(weigh)
-        if self.augment is not None:
-            numbered = dataset.enumerate(epoch * self.steps + skip)
-            dataset = numbered.map(augment, num_parallel_calls=_WORKERS)
-        return _finish(dataset)
+        batches = self._passes(epochs, epoch, skip).map(weigh)
+        return _finish(self._augmented(batches, first=epoch * self.steps + skip))
 
     @_plain_python
     def inputs(self) -> tf.data.Dataset:
@@ -150,7 +143,19 @@ class Batches:
             batches = self._pictures(chunks)
         else:
             batches = chunks.map(self._prepare).prefetch(1).flat_map(self._in_order)
-        return _finish(batches.map(lambda inputs, label: (inputs, label, tf.ones(tf.shape(label)[:1]))))
+        weighed = batches.map(lambda inputs, label: (inputs, label, tf.ones(tf.shape(label)[:1])))
+        return _finish(self._augmented(weighed, first=0))
+
+    def _augmented(self, batches: tf.data.Dataset, first: int) -> tf.data.Dataset:
+        """Batches, changed if they are to be; the number of the first decides the seeds."""
+        if (augment := self.augment) is None:
+            return batches
+
+        def changed(step: tf.Tensor, batch: Batch) -> Batch:
+            inputs, label, weight = batch
+            return (*augment(inputs, label, tf.stack([tf.constant(self._seed, tf.int64), step])), weight)
+
+        return batches.enumerate(first).map(changed, num_parallel_calls=_WORKERS)
 
     def _passes(self, epochs: int, epoch: int, skip: int) -> tf.data.Dataset:
         """`(inputs, label)` of epochs; batches of pictures that are skipped are not decoded."""

@@ -50,7 +50,7 @@ class Preparation:
     """Makes model inputs and `label` of records.
 
     Args:
-        spec: features to parse, among them `label`.
+        spec: features to parse, among them `label`; without it, labels are zeros.
         preprocess: from raw features to model inputs; None where examples hold model inputs.
 
     Attributes:
@@ -90,6 +90,7 @@ class Preparation:
         parsed = dict(tf.io.parse_example(records, stored))
         for name, shape in self._pixels.items():
             parsed[name] = tf.reshape(tf.io.decode_raw(parsed[name], tf.uint8), (-1, *shape))
+        parsed.setdefault(LABEL, tf.zeros(tf.shape(records)[:1], tf.int64))  # of texts alone
         if self._preprocess is None:
             return parsed
         label = parsed.pop(LABEL)

@@ -26,7 +26,7 @@ class Sums:
     """What some steps add up to. Sums merge by addition, over loops, replicas and workers.
 
     Attributes:
-        values: float64: number of examples, sum of their losses, sums of the task's measures.
+        values: float64: number of examples (or of what the task counts), sum of losses, sums of the task's measures.
         broken_step: the first step, counted from 0 within the loop, whose loss was not finite; -1 if there was none.
     """
 
@@ -122,7 +122,7 @@ class Steps:
 
     def _train_step(self, batch: tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """One replica's part of a step. The loss is a mean over the global batch, however it was split."""
-        inputs, labels, (counted, weights) = *batch[:2], _counted(batch[2])
+        inputs, labels, (counted, weights) = *batch[:2], self._counted(batch)
         replica = tf.distribute.get_replica_context()
         if self._augment is not None:
             inputs, labels = self._augment(inputs, labels, self._step_seed(replica.replica_id_in_sync_group))
@@ -132,6 +132,7 @@ class Steps:
         everywhere = (
             replica.all_reduce(tf.distribute.ReduceOp.SUM, count) if replica.num_replicas_in_sync > 1 else count
         )
+        everywhere = tf.maximum(everywhere, 1.0)  # of a batch that asks for nothing
         gradients, sums = self._gradients(Rows(inputs, labels, counted, weights), everywhere)
         if replica.num_replicas_in_sync > 1:
             gradients = dense(gradients)
@@ -169,7 +170,7 @@ class Steps:
         return tf.stack([tf.constant(seed, tf.int64), step * replicas + tf.cast(replica, tf.int64)])
 
     def _evaluate_step(self, batch: tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        inputs, labels, (counted, weights) = *batch[:2], _counted(batch[2])
+        inputs, labels, (counted, weights) = *batch[:2], self._counted(batch)
         logits = tf.cast(self._model(inputs, training=False), tf.float32)
         loss = tf.reduce_sum(self._task.loss(logits, labels) * weights)
         return self._sums(counted, loss, logits, labels)
@@ -178,8 +179,10 @@ class Steps:
         measures = [tf.reduce_sum(measure * counted) for measure in self._task.measure(logits, labels)]
         return tf.stack([tf.reduce_sum(counted), loss, *measures])
 
-
-def _counted(weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """1 for each example that counts, and the weights, both float32 `(batch_size,)`; fillers have 0."""
-    is_there = tf.not_equal(weights, FILLER)
-    return tf.cast(is_there, tf.float32), tf.where(is_there, weights, 0.0)
+    def _counted(self, batch: tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """How much each example counts, 1 unless the task says otherwise, and the weights by which losses add up, both
+        float32 `(batch_size,)`; fillers have 0."""
+        _, labels, weights = batch
+        is_there, units = tf.not_equal(weights, FILLER), self._task.units(labels)
+        counted, weights = tf.cast(is_there, tf.float32), tf.where(is_there, weights, 0.0)
+        return (counted, weights) if units is None else (counted * units, weights * units)

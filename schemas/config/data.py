@@ -92,8 +92,8 @@ class DataConfig(Section):
     images: ImagesConfig | None = None
     """Given, features are pictures. With `format: image-folder` they are without it."""
 
-    label: str
-    """The column to predict."""
+    label: str | None = None
+    """The column to predict; with `task: pretraining` none."""
 
     box: tuple[str, str, str, str] | None = None
     """With `task: localization`: the columns of the box, `[xmin, ymin, xmax, ymax]`, from the upper left corner."""

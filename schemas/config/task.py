@@ -2,8 +2,9 @@
 
 from typing import Final, Literal
 
-Task = Literal["classification", "multi-label", "localization", "regression"]
-"""One class of several, any number of classes, a class and the box around it in a picture, or a number."""
+Task = Literal["classification", "multi-label", "localization", "regression", "pretraining"]
+"""One class of several, any number of classes, a class and the box around it in a picture, a number, or, for an encoder
+that others start from, words that are hidden in texts without labels."""
 
 CLASS_TASKS: Final[frozenset[Task]] = frozenset({"classification", "multi-label", "localization"})
 """Tasks whose labels are words, of which the schema lists all there are."""

@@ -69,7 +69,11 @@ class DataSteps:
         return examples
 
     def statistics(
-        self, examples: Examples, label: str = "label", text: tuple[str, ...] = ("text",), images: tuple[str, ...] = ()
+        self,
+        examples: Examples,
+        label: str | None = "label",
+        text: tuple[str, ...] = ("text",),
+        images: tuple[str, ...] = (),
     ) -> ExampleStatistics:
         """Statistics of examples, which hold texts unless they are told to hold pictures."""
         text = () if images else text

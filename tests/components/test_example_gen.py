@@ -591,3 +591,14 @@ def test_several_labels_of_every_format(tmp_path: Path, generate: Generate) -> N
     assert labels_of(parquet) == [["a", "b"], [], ["c|d"], ["a"]]
     csv_ = generate(splits={"train": "a.csv", "eval": "a.csv"}, label_separator=";", **sides)
     assert labels_of(csv_) == [["a", "b"], [], ["c|d"], ["a"]]
+
+
+def test_texts_alone_need_no_label(generate: Generate, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,year\n" + "".join(f"story {i},19{i % 10}0\n" for i in range(60)))
+    holdout = {"eval": 0.3, "from": "train"}
+    data = {"label": None, "splits": {"train": "a.csv"}, "holdout": holdout, "keep": ["year"]}
+    examples = generate("pretraining", **data)
+    found = rows(examples) + rows(examples, "eval")
+    assert len(found) == 60 and {frozenset(row) for row in found} == {frozenset({"text", "year", "_source"})}
+    assert 8 < len(rows(examples, "eval")) < 30
+    assert "label" not in examples.ingestion().columns

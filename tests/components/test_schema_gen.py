@@ -11,6 +11,7 @@ from schemas.artifacts import Schema
 from schemas.errors import ConfigError, DataError
 from schemas.features import classes, columns, find_feature, is_image, is_text, load_schema
 from schemas.ingestion import Defect
+from schemas.verdict import Verdict
 from tests.components.scenes import png, scene
 
 COLUMNS = {"text": "BYTES", "label": "BYTES", "kind": "BYTES", "who": "BYTES", "n": "INT", "x": "FLOAT"}
@@ -214,3 +215,20 @@ def test_pictures_are_described_as_such(steps: Any) -> None:
     assert is_image(image) and not is_text(image)
     assert (image.type, image.presence.min_fraction, image.value_count.max) == (schema_pb2.BYTES, 1.0, 1)
     assert "image_domain {" in (steps.context.base / "frozen.pbtxt").read_text(encoding="utf-8")
+
+
+def test_texts_alone_have_a_schema_and_no_rule_about_labels(steps: Any) -> None:
+    texts = [{"text": f"story number {place} of many"} for place in range(40)]
+    examples = steps.examples({"train": texts[:30], "eval": texts[30:]}, {"text": "BYTES"})
+    measured = steps.statistics(examples, label=None)
+    frozen = steps.context.base / "texts.pbtxt"
+    options = {"label": None, "task": "pretraining", "examples": examples, "frozen": "texts.pbtxt"}
+    schema = load_schema(steps.schema(measured, **options).path)
+    assert [feature.name for feature in schema.feature] == ["text"] and is_text(schema.feature[0])
+    assert frozen.is_file()
+    again = steps.schema(measured, **options)
+    anomalies = steps.anomalies(examples, measured, again, label=None)
+    verdicts = {verdict.rule: verdict.verdict for verdict in Verdict.load(anomalies.uri).rules}
+    about_labels = ("single_class", "missing_class", "unknown_label", "conflicting_labels", "label_shift")
+    assert {verdicts[rule] for rule in about_labels} == {"skipped"}
+    assert verdicts["leakage"] == verdicts["missing_feature"] == "passed"

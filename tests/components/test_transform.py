@@ -167,3 +167,15 @@ def test_a_class_and_its_box_are_one_label(steps: Any, schema: Schema) -> None:
     np.testing.assert_allclose(label, [1.0, 0.1, 0.2, 0.5, 1.0], rtol=1e-6)
     (feature,) = [feature for feature in load_schema(graph.transformed_schema).feature if feature.name == "label"]
     assert [dimension.size for dimension in feature.shape.dim] == [5]
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_texts_alone_have_no_label(steps: Any, schema: Schema, materialize: bool) -> None:
+    examples = steps.examples({"train": ROWS[:3]})
+    parameters = {"label": None, "task": "pretraining", "materialize": materialize}
+    graph, transformed = transform(steps, examples, schema, **parameters)
+    found = [set(tf.train.Example.FromString(r).features.feature) for r in records(transformed, "train")]
+    assert found == [{"token_ids"} if materialize else {"text"}] * 3
+    assert [feature.name for feature in load_schema(graph.transformed_schema).feature] == list(found[0])
+    signature = tf.saved_model.load(str(graph.transform_fn)).signatures["serving_default"]
+    assert "label" not in signature.structured_outputs

@@ -104,6 +104,36 @@ def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
             "`evaluation.slices.0` must name different columns. Received: [year, year]",
         ),
         (
+            {"data": {"label": None}},
+            "`data.label` is required: the column to predict; `task: pretraining` alone has none."
+            " Received: task=classification",
+        ),
+        (
+            {"task": "pretraining"},
+            "`data.label` is for tasks that predict it; `task: pretraining` learns from texts alone. Leave it out; what"
+            " slices need goes to `data.keep`. Received: label=topic",
+        ),
+        (
+            {"task": "pretraining", "data": {**PICTURE, "label": None}},
+            "`data.features` must be texts with `task: pretraining`. Received: pictures",
+        ),
+        (
+            {"task": "pretraining", "data": {"label": None}, "training": {"class_weights": "balanced"}},
+            "`training.class_weights` is for classification; with `task: pretraining` leave it out.",
+        ),
+        (
+            {"task": "pretraining", "data": {"label": None}, "training": {"monitor": "val_accuracy"}},
+            "`training.monitor` must be a number that pretraining has, such as val_loss. Received: val_accuracy",
+        ),
+        (
+            {
+                "task": "pretraining",
+                "data": {"label": None},
+                "model": {"family": "bert", "weights": "minilm", "lora": {"rank": 4}},
+            },
+            "`model.lora` is for fine-tuning; with `task: pretraining` all of the encoder learns. Leave it out.",
+        ),
+        (
             {"task": "regression", "training": {"class_weights": "balanced"}},
             "`training.class_weights` is for classification; with `task: regression` leave it out.",
         ),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.pipeline.real.project import DATA, PIPELINE, ROWS, Finished, Project, as_csv, make_project
 
@@ -124,3 +125,46 @@ def test_a_square_and_where_it_is(tmp_path: Path) -> None:
     np.testing.assert_allclose(answer["box"], np.array([4, 12, 12, 20]) / SIDE, atol=0.12)
     shown = project.trainworks("predict", "served/tickets", tmp_path / "new.png").stdout.splitlines()
     assert shown[0].split() == ["INPUT", "BOX", "LABEL", "SCORE", "TOP"]
+
+
+def test_an_encoder_learns_from_texts_and_another_pipeline_starts_from_it(tmp_path: Path) -> None:
+    encoder = {"family": "bert", "size": "tiny", "vocabulary_size": 400, "sequence_length": 24}
+    project = project_of(
+        tmp_path / "project",
+        "pretraining",
+        as_csv([(text,) for text, _ in ROWS], header=("text",)),
+        name="requests",
+        data={"label": None},
+        model=encoder,
+        training={"epochs": 12, "learning_rate": 0.002},
+    )
+    run = project.run()
+    assert run.exit_code == 0, run.stderr
+    assert run.told["metrics"]["perplexity"] < 150 and 0 < run.told["metrics"]["masked_accuracy"] < 1
+    assert "perplexity < frequency of each piece" in project.trainworks("show", "latest").stdout
+    (version,) = (project.folder / "served" / "requests").iterdir()
+    checkpoint = version / "assets.extra" / "checkpoint"
+    assert {path.name for path in checkpoint.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer_config.json",
+        "vocab.txt",
+    }
+    answered = project.trainworks("predict", version, "I was charged twice for my subscription", "", "--json")
+    asked, empty = (json.loads(line) for line in answered.stdout.splitlines())
+    assert asked["masked_tokens"] >= 1 and asked["masked_log_loss"] > 0
+    assert empty["masked_tokens"] == empty["masked_log_loss"] == 0
+    embedded = project.trainworks("embed", version, "I was charged twice", "my parcel is lost", "--out", "vectors")
+    assert embedded.exit_code == 0, embedded.stderr
+    vectors = (project.folder / "vectors" / "vectors.tsv").read_text().splitlines()
+    assert len(vectors) == 2 and len(vectors[0].split("\t")) == 128
+
+    tuned = {**PIPELINE, "model": {"family": "bert", "weights": "served/requests", "sequence_length": 24}}
+    (project.folder / "tuned.yaml").write_text(yaml.safe_dump({**tuned, "training": {"epochs": 25}}))
+    (project.folder / DATA).write_bytes(as_csv(ROWS))
+    told = project.trainworks("run", "tuned.yaml", "--json")
+    assert told.exit_code == 0, told.stderr
+    assert told.told["metrics"]["accuracy"] > 0.4
+    (checkpoint / "model.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes()[:5000])
+    broken = project.trainworks("run", "tuned.yaml", "--json")
+    assert broken.exit_code == 2 and "cannot read served/requests: SafetensorError" in broken.stderr

@@ -3,7 +3,7 @@ from schemas.field_docs import all_keys, field_docs, fields_of, model_at
 
 
 def test_docstrings_below_fields_are_their_docs() -> None:
-    assert field_docs(DataConfig)["label"] == "The column to predict."
+    assert field_docs(DataConfig)["label"] == "The column to predict; with `task: pretraining` none."
     assert field_docs(TrainingConfig)["batch_size"] == "Examples a step, over all replicas."
     assert "epochs" not in field_docs(TrainingConfig)
 

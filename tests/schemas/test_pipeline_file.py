@@ -133,7 +133,8 @@ def test_a_held_out_test_split_is_judged_on(tmp_path: Path) -> None:
             "evaluation: {slices: [[a, 3]]}",
             '`evaluation.slices.0.1` must be text. Write it in quotes: "3". Received: 1=3',
         ),
-        ("task: classify", "`task` must be one of `classification`, `multi-label`, `localization` or `regression`."
+        ("task: classify", "`task` must be one of `classification`, `multi-label`, `localization`, `regression` or"
+                           " `pretraining`."
                            " Did you mean `classification`? Received: task='classify'"),
         ("name: other", "`name` stands twice; the first is at p.yaml:1. Remove one."),
         ("<<: {a: 1}", "`<<` is not a field of a pipeline file. Expected: one of name, task, data, schema, validation,"
@@ -159,9 +160,9 @@ def test_a_mistake_names_line_key_and_what_was_expected(tmp_path: Path, line: st
             "p.yaml:6: `data.labels` is not a field of `data`. Did you mean `label`?",
         ),
         (
-            "  label: label\n",
+            "  features: {text: text}\n",
             "",
-            "p.yaml:2: `data.label` is required: the column to predict. Received: `data` with format, splits, features",
+            "p.yaml:2: `data.features` is required: model input to column. Received: `data` with format, splits, label",
         ),
         (
             "{train: train.csv}",

@@ -39,7 +39,7 @@ class Columns:
     """Which columns the examples have, and which of them are the label, texts and pictures."""
 
     types: Mapping[str, FeatureType]
-    label: str
+    label: str | None
     text: tuple[str, ...]
     images: tuple[str, ...] = ()
 
@@ -155,7 +155,7 @@ class _Observer:
         feature.add(look.seen, sources[look.places])
         said = np.flatnonzero(look.seen.tokens)
         if len(said):
-            labels = _as_strings(batch[self._columns.label])
+            labels = self._labels(batch)
             rows = self._rows(look.fingerprints[said], labels, sources, look.places[said])
             self._buffer(self._buffers[name], rows, look.seen, said)
 
@@ -166,13 +166,18 @@ class _Observer:
         feature.add(look.seen, sources[look.places])
         shown = np.flatnonzero(~look.seen.blank)
         if len(shown):
-            labels = _as_strings(batch[self._columns.label])
+            labels = self._labels(batch)
             rows = self._rows(look.fingerprints[shown], labels, sources, look.places[shown])
             hashed = look.seen.hashed[shown]
             buffer = self._image_buffers[name]
             buffer.rows.append(rows)
             buffer.images.append(rows.texts[hashed])
             buffer.hashes.append(look.seen.hashes[shown[hashed]])
+
+    def _labels(self, batch: Batch) -> tf.Tensor:
+        """Of each example; where there are none, all have the same."""
+        label = self._columns.label
+        return tf.fill([batch[SOURCE].nrows()], "") if label is None else _as_strings(batch[label])
 
     def _rows(self, texts: Hashes, labels: tf.Tensor, sources: np.ndarray, places: Integers) -> TextRows:
         return TextRows(
