@@ -121,6 +121,8 @@ class Look:
         from components.transforms.served import LabelFiles
 
         data = label_data(self.monitoring.labels, self.config, self.base)
+        if data.label is None:  # an encoder's answers are neither right nor wrong
+            return None
         reader, key = make_reader(data, self.base), tuple(dict.fromkeys(data.features.values()))
         job = LabelJob(
             reader=reader,
