@@ -114,9 +114,10 @@ def run_node(
 def status_of(pipeline: Pipeline, newest: Mapping[str, StoredExecution]) -> RunStatus:
     """The status of a run, from the newest execution of each of its nodes."""
     states = {execution.state for execution in newest.values()}
-    for state in ("failed", "canceled"):
-        if state in states:
-            return state  # type: ignore[return-value] # both are states of executions and of runs
+    if "failed" in states:
+        return "failed"
+    if "canceled" in states:
+        return "canceled"
     gates = [component for component in pipeline.components if component.name in newest and component.gate]
     if any(_refused(gate, newest[gate.name]) for gate in gates):
         return "refused"

@@ -1,9 +1,7 @@
 """The command lines that orchestrators call."""
 
-import shlex
 import shutil
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +37,3 @@ def installed_program() -> str:
     """The `trainworks` of this installation."""
     beside = Path(sys.executable).with_name("trainworks")
     return str(beside) if beside.is_file() else shutil.which("trainworks") or "trainworks"
-
-
-def quoted(words: Sequence[str]) -> str:
-    """Words as a shell reads them back."""
-    return shlex.join(words)

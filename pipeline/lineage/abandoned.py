@@ -1,17 +1,22 @@
 """What killed processes left running."""
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from pipeline.lineage import properties, tables
 from pipeline.lineage.executions import end_execution, end_run
 from pipeline.lineage.links import find_context
 from pipeline.lineage.owner import ORCHESTRATOR, Owner
 from pipeline.lineage.reading import State
+from pipeline.lineage.rows import now
 from pipeline.lineage.types import PIPELINE, TypeIds
 
 _MESSAGE = "The process that ran it ended without a word: it was killed, or the machine went down."
+_IDLE: Final = 2 * 86_400_000
+"""Milliseconds without a step after which an orchestrator is taken to have given a run up. A step that comes after all
+makes it running again."""
 
 
 def abandon_running(connection: Connection, types: TypeIds, pipeline: str, *, alone: bool) -> list[int]:
@@ -52,13 +57,23 @@ def _is_gone(owner: str) -> bool:
 
 
 def _interrupted(connection: Connection, pipeline: str, executions: Collection[int]) -> Iterable[int]:
-    """Runs of an orchestrator, which go on between two steps, of which a step was found abandoned."""
-    association = tables.association.c
-    touched = set(
-        connection.scalars(select(association.context_id).where(association.execution_id.in_(list(executions))))
+    """Runs of an orchestrator, which go on between two steps, of which a step was found abandoned or long awaited."""
+    owners = properties.read(connection, properties.CONTEXT, _runs(connection, pipeline))
+    open_runs = [key for key, said in owners.items() if said.get(properties.OWNER) == ORCHESTRATOR]
+    if not open_runs:
+        return []
+    execution, association = tables.execution.c, tables.association.c
+    last_seen = (
+        select(association.context_id, func.max(execution.last_update_time_since_epoch))
+        .join(tables.execution, execution.id == association.execution_id)
+        .where(association.context_id.in_(open_runs))
+        .group_by(association.context_id)
     )
-    owners = properties.read(connection, properties.CONTEXT, touched & set(_runs(connection, pipeline)))
-    return sorted(key for key, said in owners.items() if said.get(properties.OWNER) == ORCHESTRATOR)
+    at_work = select(association.context_id).join(tables.execution, execution.id == association.execution_id)
+    at_work = at_work.where(association.context_id.in_(open_runs), execution.last_known_state == int(State.RUNNING))
+    idle = {key for key, seen in connection.execute(last_seen) if now() - seen > _IDLE}
+    stopped = select(association.context_id).where(association.execution_id.in_(list(executions)))
+    return sorted((idle - set(connection.scalars(at_work))) | (set(connection.scalars(stopped)) & set(open_runs)))
 
 
 def _executions(connection: Connection, context_id: int | None) -> Iterable[int]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ push: {directory: served}
 schedule: {cron: "0 3 * * 1-5", timezone: Europe/Berlin}
 steps: {default: {retries: 2}, Trainer: {retries: 4, backoff_factor: 1, timeout_seconds: 7200}}
 """
+SOFTWARE = {"airflow": ("apache-airflow==3.3.2",), "kfp": ("kfp==2.17.0", "kfp-kubernetes==2.17.0")}
+"""What does not go together with ours, by the name of its environment."""
 UNREACHABLE = ("NewConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "Name or service not known")
 
 
@@ -45,19 +48,20 @@ def export() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes an environment with some software, and gives its folder of programs.
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes an environment with some software, once, and gives its folder of programs.
 
     An environment that is there already is named by a variable, such as TRAINWORKS_TEST_AIRFLOW.
     """
 
-    def installed(name: str, *requirements: str) -> Path:
+    @cache
+    def installed(name: str) -> Path:
         given = os.environ.get(f"TRAINWORKS_TEST_{name.upper()}")
         folder = Path(given) if given else tmp_path_factory.mktemp(name)
         if not given:
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
             command: list[Any] = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-            made = subprocess.run([*command, *requirements], capture_output=True, text=True, check=False)
+            made = subprocess.run([*command, *SOFTWARE[name]], capture_output=True, text=True, check=False)
             if made.returncode and any(sign in made.stderr for sign in UNREACHABLE):
                 pytest.skip(f"no package registry can be reached for {name}")
             assert made.returncode == 0, made.stderr

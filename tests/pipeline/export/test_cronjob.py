@@ -1,5 +1,7 @@
 """The CronJob: when, one at a time, what is not worth another try, and with no more rights than it needs."""
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,16 @@ from click.testing import CliRunner
 
 from pipeline.cli.main import trainworks
 
+READ = """
+import json, sys
+from kubernetes import client
+
+class Answer:
+    data = sys.stdin.read()
+
+api = client.ApiClient()
+print(json.dumps(api.sanitize_for_serialization(api.deserialize(Answer, "V1CronJob"))))
+"""
 CONTAINER = ("--image", "registry.local/trainworks:1", "--claim", "project", "--lineage-secret", "lineage")
 
 
@@ -63,3 +75,11 @@ def test_times_that_a_cron_job_cannot_have(file: Path, schedule: str, received: 
     )
     assert result.exit_code == 2
     assert "A CronJob needs `schedule.cron`" in result.stderr and f"Received: {received}" in result.stderr
+
+
+@pytest.mark.slow
+def test_kubernetes_knows_every_key_of_it(installed: Callable[[str], Path], job: dict[str, Any]) -> None:
+    python = installed("kfp") / "python"
+    read = subprocess.run([python, "-c", READ], input=json.dumps(job), capture_output=True, text=True, check=False)
+    assert read.returncode == 0, read.stderr
+    assert json.loads(read.stdout) == job

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.real.project import STEPS
+from tests.pipeline.real.project import STEPS, Project, make_project
 
 CONTAINER = ("--image", "registry.local/trainworks:1", "--claim", "project", "--lineage-secret", "lineage")
-KFP = ("kfp==2.17.0", "kfp-kubernetes==2.17.0")
 READ = """
 import json, sys
 from google.protobuf import json_format
@@ -87,10 +86,10 @@ def test_names_are_such_that_kubernetes_takes_them(tmp_path: Path, file: Path, e
 
 @pytest.mark.slow
 def test_kubeflow_reads_the_same_graph(
-    installed: Callable[..., Path], tmp_path: Path, file: Path, export: Callable[..., str]
+    installed: Callable[[str], Path], tmp_path: Path, file: Path, export: Callable[..., str]
 ) -> None:
     (tmp_path / "mail.pipeline.yaml").write_text(export("kubeflow", file, *CONTAINER), encoding="utf-8")
-    python = installed("kfp", *KFP) / "python"
+    python = installed("kfp") / "python"
     read = subprocess.run(
         [python, "-c", READ, tmp_path / "mail.pipeline.yaml"], capture_output=True, text=True, check=False
     )
@@ -104,3 +103,32 @@ def test_kubeflow_reads_the_same_graph(
     assert (found["retries"]["trainer"], found["retries"]["evaluator"]) == (4, 0)
     assert found["mounts"] == [["project", "/project"]]
     assert found["secrets"] == [["lineage", "TRAINWORKS_LINEAGE", "TRAINWORKS_LINEAGE"]]
+
+
+def in_order(tasks: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tasks, each after those that it depends on."""
+    done: dict[str, dict[str, Any]] = {}
+    while len(done) < len(tasks):
+        ready = [key for key in tasks if key not in done and set(tasks[key].get("dependentTasks", ())) <= done.keys()]
+        done |= {key: tasks[key] for key in ready}
+    return list(done.values())
+
+
+@pytest.mark.slow
+def test_its_containers_do_the_run_and_share_the_cache_of_this_machine(tmp_path: Path) -> None:
+    project: Project = make_project(tmp_path / "project")
+    assert project.run().exit_code == 0
+    exported = project.trainworks(
+        "export", "kubeflow", "pipeline.yaml", "--image", "i", "--mount", project.folder, "--out", "run.yaml"
+    )
+    assert exported.exit_code == 0, exported.stderr
+    (spec,) = documents((project.folder / "run.yaml").read_text(encoding="utf-8"))
+    for task in in_order(spec["root"]["dag"]["tasks"]):
+        label = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        container = spec["deploymentSpec"]["executors"][label]["container"]
+        assert container["command"] == ["trainworks"]
+        arguments = ["job-1" if word.startswith("{{$.inputs") else word for word in container["args"]]
+        assert project.trainworks(*arguments).exit_code == 0
+    run = project.trainworks("show", "job-1", "--json").told
+    assert run["status"] == "succeeded"
+    assert [(step["name"], step["status"]) for step in run["components"]] == [(name, "cached") for name in STEPS]

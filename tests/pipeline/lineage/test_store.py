@@ -286,3 +286,27 @@ def test_the_newest_execution_of_a_node(scribe, lineage) -> None:
     scribe.start("Evaluator")
     newest = lineage.newest_execution("news", "Trainer")
     assert (newest.id, newest.state) == (failed, "failed")
+
+
+def test_a_run_that_its_orchestrator_gave_up_has_failed_until_it_goes_on(lineage, database) -> None:
+    step = {"pipeline": "news", "component": "Gen", "inputs": {}, "parameters": {}}
+    for run_id in ("given-up", "at-work"):
+        lineage.join_run("news", run_id, "news.yaml")
+        lineage.publish(lineage.start_execution(run_id=run_id, node="Gen", **step), {}, [])
+    lineage.start_execution(run_id="at-work", node="Trainer", **step)
+
+    def status(run_id: str) -> str:
+        run = lineage.run(run_id)
+        assert run is not None
+        return run.status
+
+    lineage.abandon_running("news")
+    assert (status("given-up"), status("at-work")) == ("running", "running")
+    with sqlite3.connect(database) as connection:
+        connection.execute(
+            "UPDATE Execution SET last_update_time_since_epoch = last_update_time_since_epoch - 172900000"
+        )
+    lineage.abandon_running("news")
+    assert (status("given-up"), status("at-work")) == ("failed", "running")
+    lineage.join_run("news", "given-up", "news.yaml")
+    assert status("given-up") == "running"
