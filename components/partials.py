@@ -55,8 +55,9 @@ class Partials:
         What the disk refuses is told to the log alone.
         """
         unfinished = self.folder / f".{key}.{uuid.uuid4().hex}"
-        try:
+        with suppress(OSError):  # which whoever fills it meets again
             unfinished.mkdir(parents=True)
+        try:
             yield unfinished
             unfinished.rename(self.folder / key)
         except OSError as error:

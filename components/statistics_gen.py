@@ -3,6 +3,7 @@
 import json
 
 from components.component import Component, Context, Input, Output
+from components.partials import Partials
 from schemas.artifacts import Examples, ExampleStatistics
 from schemas.errors import ConfigError
 from schemas.ingestion import SOURCE
@@ -18,7 +19,8 @@ class StatisticsGen(Component):
     sizes, channels, colors, blank pictures, and the same of equal and similar ones (see
     `schemas.statistics.ImageQuality`).
 
-    Statistics do not depend on how the examples are sharded: the same examples give the same bytes.
+    Statistics do not depend on how the examples are sharded: the same examples give the same bytes. What was found of a
+    shard is kept, and merged again when the shard comes again; rows are compared by what was kept of them.
     """
 
     libraries = ("apache-beam", "numpy", "tensorflow", "tensorflow-metadata")
@@ -37,8 +39,8 @@ class StatisticsGen(Component):
 
     def run(self, context: Context) -> None:
         """Raises a ConfigError when `text`, `images` or `label` names a column that the examples lack."""
-        from components.transforms.beam import beam_pipeline
-        from components.transforms.statistics.observe import Columns
+        from components.transforms.beam import beam_pipeline, counted
+        from components.transforms.statistics.observe import REUSED, Columns
         from components.transforms.statistics.splits import (
             IMAGES_PER_BATCH,
             SplitFiles,
@@ -55,15 +57,31 @@ class StatisticsGen(Component):
         text, images = (tuple(name for name in names if types[name] == "BYTES") for names in (self.text, self.images))
         columns = Columns(types, self.label, text, images)
         splits = [
-            SplitFiles(name, tuple(self.examples.shards(name)), self.statistics.split_path(name) / "FeatureStats.pb")
+            SplitFiles(
+                name,
+                tuple(self.examples.shards(name)),
+                self.statistics.split_path(name) / "FeatureStats.pb",
+                tuple(self.examples.shard_digests(name)),
+            )
             for name in self.examples.splits()
         ]
         for split in splits:
             split.output.parent.mkdir(parents=True, exist_ok=True)
         rows = sum(ingestion.rows.values())
-        shards = (path for split in splits for path in split.shards)
+        shards = [path for split in splits for path in split.shards]
         batch_size = batch_size_for(shards, rows, IMAGES_PER_BATCH) if images else None
         with beam_pipeline(context.beam) as pipeline:
-            pipeline | WriteStatistics(splits, columns, partitions_for(rows), batch_size)
+            pipeline | WriteStatistics(
+                splits,
+                columns,
+                partitions_for(rows),
+                batch_size,
+                partials=Partials(context.partials),
+                code=context.code,
+            )
+        reused = counted(pipeline, REUSED)
+        context.logger.info(
+            "looked at %d of %d shards; earlier runs had looked at the others", len(shards) - reused, len(shards)
+        )
         self.statistics.properties["split_names"] = json.dumps([split.name for split in splits])
         self.statistics.properties["span"] = self.examples.properties.get("span", 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from components.component import Progress
@@ -34,6 +35,13 @@ def beam_pipeline(config: BeamConfig) -> beam.Pipeline:
     options = beam_options(config)
     runner = FnApiRunner() if config.runner == "direct" else _RUNNERS[config.runner]
     return beam.Pipeline(runner=runner, options=options)
+
+
+def counted(pipeline: beam.Pipeline, counter: Metrics.DelegatingCounter) -> int:
+    """What a counter has come to in a pipeline that has run, wherever its workers were."""
+    name = counter.metric_name
+    query = MetricsFilter().with_namespace(name.namespace).with_name(name.name)
+    return sum(found.result for found in pipeline.result.metrics().query(query)["counters"])
 
 
 @contextmanager

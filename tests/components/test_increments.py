@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from components.component import Channel, Component
 from components.example_gen import ExampleGen
-from schemas.artifacts import Examples
+from components.statistics_gen import StatisticsGen
+from components.transforms.statistics import splits
+from schemas.artifacts import Examples, ExampleStatistics
 from schemas.config import DataConfig
-from tests.components.scenes import png, scene
+from schemas.statistics import load_statistics
+from tests.components.scenes import png, resized, scene
 
 DATA: Mapping[str, Any] = {
     "format": "csv",
@@ -39,6 +43,15 @@ def generate(context: Any, folder: Path, data: Mapping[str, Any] = DATA) -> Exam
     return examples
 
 
+def measure(context: Any, examples: Examples, folder: Path, **columns: Any) -> ExampleStatistics:
+    statistics = ExampleStatistics(folder)
+    folder.mkdir(parents=True)
+    parameters = {"label": "label", "text": ("text",), **columns}
+    step = StatisticsGen(examples=Channel(Component(), "made", Examples), **parameters)
+    step.bind({"examples": examples}, {"statistics": statistics}).run(context)
+    return statistics
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -49,6 +62,12 @@ def kept(tmp_path: Path, context: Any) -> Any:
     context.kept = tmp_path / "kept"
     context.kept.mkdir()
     return context
+
+
+def shards_looked_at(caplog: pytest.LogCaptureFixture) -> tuple[int, int]:
+    """Shards that the last StatisticsGen looked at, of how many."""
+    (*_, last) = (record.args for record in caplog.records if record.msg.startswith("looked at %d of %d"))
+    return last
 
 
 def units_read(caplog: pytest.LogCaptureFixture) -> tuple[int, int]:
@@ -198,3 +217,62 @@ def test_parts_of_a_folder_of_pictures_are_kept(
     kept.kept = None
     assert files(examples.uri) == files(generate(kept, tmp_path / "fresh", data).uri)
     assert [defect.kind for defect in examples.ingestion().defects] == ["not_an_image"]
+
+
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_statistics_look_at_new_shards_alone(
+    partitions: int, tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where rows are compared in another number of partitions, since there are more of them."""
+    caplog.set_level("INFO")
+    for number in (1, 2):
+        write(tmp_path, f"span-{number}.csv", number)
+    data = {**DATA, "keep": ("note",), "features": {"text": "text"}}
+    for path in (tmp_path / "data").iterdir():
+        lines = path.read_text(encoding="utf-8").splitlines()[:-1]
+        path.write_text("\n".join([f"{lines[0]},note", *(f"{line},n{len(line)}" for line in lines[1:])]) + "\n")
+    first = generate(kept, tmp_path / "first", {**data, "splits": {"train": "data/span-1.csv"}})
+    measure(kept, first, tmp_path / "first-statistics")
+    assert shards_looked_at(caplog) == (2, 2)
+    monkeypatch.setattr(splits, "_ROWS_PER_PARTITION", -(-126 // partitions))
+    second = generate(kept, tmp_path / "second", data)
+    found = measure(kept, second, tmp_path / "second-statistics")
+    assert shards_looked_at(caplog) == (2, 4)
+    kept.kept = None
+    expected = measure(kept, second, tmp_path / "fresh-statistics")
+    assert shards_looked_at(caplog) == (4, 4)
+    assert files(found.uri) == files(expected.uri)
+    (text,) = load_statistics(found.split_path("train")).text_features()
+    assert text.texts.duplicates.count and text.texts.conflicting_labels.count
+
+
+def test_statistics_of_pictures_are_kept(tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    data = {"format": "image-folder", "splits": {"train": "span-*"}, "holdout": {"eval": 0.3}}
+    found = []
+    for span in (1, 2):
+        for seed in range(8):
+            path = tmp_path / f"span-{span}" / "ab"[seed % 2] / f"{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png(resized(scene(seed, 40), 1 + span / 4)))
+        examples = generate(kept, tmp_path / f"night-{span}", data)
+        found.append(measure(kept, examples, tmp_path / f"statistics-{span}", text=(), images=("path",)))
+    assert shards_looked_at(caplog) == (2, 4)
+    kept.kept = None
+    expected = measure(kept, examples, tmp_path / "fresh", text=(), images=("path",))
+    assert files(found[1].uri) == files(expected.uri)
+    assert b"nearly the same picture as span-" in b"".join(files(expected.uri).values())
+
+
+def test_damaged_statistics_are_made_again(tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    write(tmp_path, "span-1.csv", 1)
+    examples = generate(kept, tmp_path / "examples")
+    expected = files(measure(kept, examples, tmp_path / "first").uri)
+    for archive in kept.kept.glob("*/observed.zip"):
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive.write_bytes(content)
+    for looked_at in (2, 0):
+        assert files(measure(kept, examples, tmp_path / f"looked-at-{looked_at}").uri) == expected
+        assert shards_looked_at(caplog) == (looked_at, 2)

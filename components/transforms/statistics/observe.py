@@ -9,15 +9,24 @@ from typing import Any, Final, Generic, TypeVar
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.pvalue import TaggedOutput
+from apache_beam.metrics import Metrics
 
+from components.partials import Partials, key_of
+from components.transforms.archive import ArchiveError, ArchiveWriter, read_archive
 from components.transforms.statistics.duplicates import LONGEST, TextRows
 from components.transforms.statistics.features import SplitStatistics
 from components.transforms.statistics.images import ImageBatch, examine_images
-from components.transforms.statistics.lookalikes import HashedImages
-from components.transforms.statistics.minhash import BANDS
+from components.transforms.statistics.pieces import (
+    BANDED,
+    HASHED,
+    Deal,
+    Piece,
+    rows_piece,
+    statistics_piece,
+    values_piece,
+)
 from components.transforms.statistics.texts import TextBatch, examine
-from components.transforms.statistics.values import partition_counts, shorten
+from components.transforms.statistics.values import shorten
 from components.transforms.statistics.words import Hashes, Integers
 from components.transforms.tfrecords import BATCH_SIZE, Batch, read_batches
 from schemas.ingestion import SOURCE, FeatureType
@@ -25,10 +34,11 @@ from schemas.ingestion import SOURCE, FeatureType
 FLUSH_ROWS: Final = 1 << 15
 """Rows, or different values, that a worker buffers before it hands them on."""
 
+REUSED: Final = Metrics.counter("trainworks", "shards observed by an earlier run")
+
 _FINGERPRINTS: Final = 2**63 - 1
 
-STATISTICS, VALUES, ROWS = "statistics", "values", "rows"
-"""Kinds of what leaves the pass; see `ObserveShards`."""
+_OBSERVED: Final = "observed.zip"
 
 Key = tuple[str, str, str, int]
 """Kind, split, column and partition, where they matter."""
@@ -63,7 +73,7 @@ class _ImageBuffer:
 
 
 class ObserveShards(beam.DoFn):
-    """Accumulates shards, each given as `(split, path)`.
+    """Accumulates shards, each given as `(split, path, SHA-256)`; the last may be empty.
 
     Outputs:
         `((STATISTICS, split, "", 0), SplitStatistics)`, `((VALUES, split, column, partition), counts)` and
@@ -72,22 +82,52 @@ class ObserveShards(beam.DoFn):
         `((column, partition), HashedImages)`, for all splits together.
     """
 
-    BANDED: Final = "bands"
-    HASHED: Final = "hashes"
+    def __init__(
+        self,
+        columns: Columns,
+        partitions: int,
+        batch_size: int = BATCH_SIZE,
+        *,
+        partials: Partials | None = None,
+        code: str = "",
+    ) -> None:
+        self._columns, self._batch_size, self._partials = columns, batch_size, partials
+        self._empty = SplitStatistics.create(columns.types, columns.text, columns.images)
+        self._deal = Deal(self._empty, partitions)
+        self._settings = key_of(code=code, columns=columns)
 
-    def __init__(self, columns: Columns, partitions: int, batch_size: int = BATCH_SIZE) -> None:
-        self._columns, self._partitions, self._batch_size = columns, partitions, batch_size
+    def process(self, shard: tuple[str, str, str]) -> Iterator[Any]:  # pairs and TaggedOutput; Beam would check a union
+        split, path, digest = shard
+        known = self._partials is not None and digest
+        pieces = self._kept(path, key_of(settings=self._settings, shard=digest)) if known else self._observed(path)
+        for piece in pieces:
+            yield from self._deal(split, piece)
 
-    def process(self, shard: tuple[str, str]) -> Iterator[Any]:  # pairs and TaggedOutput; Beam would check a union
-        split, path = shard
-        observer = _Observer(split, self._columns, self._partitions)
+    def _kept(self, path: str, key: str) -> Iterator[Piece]:
+        """What there is to say of a shard: as an earlier run found it, or else found now, and kept."""
+        assert self._partials
+        if entry := self._partials.find(key):
+            try:
+                for (kind, column, state), arrays in read_archive(entry / _OBSERVED, key):
+                    yield Piece(kind, column, arrays, state)
+                REUSED.inc()
+                return
+            except (ArchiveError, OSError):
+                self._partials.discard(key)
+        with self._partials.adding(key) as folder, ArchiveWriter(folder / _OBSERVED, key) as archive:
+            for piece in self._observed(path):
+                archive.add((piece.kind, piece.column, piece.state), piece.arrays)
+                yield piece
+
+    def _observed(self, path: str) -> Iterator[Piece]:
+        observer = _Observer(self._columns)
         types: dict[str, FeatureType] = {**self._columns.types, SOURCE: "BYTES"}
         batches = read_batches([path], types, ragged=True, batch_size=self._batch_size)
         for batch, looks in _ahead(batches, self._look):
             observer.add(batch, looks)
             yield from observer.flush(FLUSH_ROWS)
         yield from observer.flush(1)
-        yield (STATISTICS, split, "", 0), observer.statistics
+        yield statistics_piece(observer.statistics)
 
     def _look(self, batch: Batch) -> "Looks":
         texts = {name: _look(batch[name], examine) for name in self._columns.text}
@@ -97,8 +137,8 @@ class ObserveShards(beam.DoFn):
 class _Observer:
     """Accumulators and buffers of one shard."""
 
-    def __init__(self, split: str, columns: Columns, partitions: int) -> None:
-        self._split, self._columns, self._partitions = split, columns, partitions
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self.statistics = SplitStatistics.create(columns.types, columns.text, columns.images)
         looked_at = {*columns.text, *columns.images}
         counted = [name for name, kind in columns.types.items() if kind == "BYTES" and name not in looked_at]
@@ -130,22 +170,23 @@ class _Observer:
         for name, image_look in images.items():
             self._add_images(name, image_look, batch, sources)
 
-    def flush(self, at: int) -> Iterator[Any]:
+    def flush(self, at: int) -> Iterator[Piece]:
         """Hands on the buffers that hold at least so many rows or values."""
         if self._buffered >= at:
             for name, buffer in self._buffers.items():
                 if buffer.rows:
-                    yield from self._flush_rows(name, TextRows.concatenate(buffer.rows))
-                    yield from self._flush_bands(name, np.concatenate(buffer.texts), np.concatenate(buffer.bands))
+                    yield rows_piece(name, TextRows.concatenate(buffer.rows))
+                    texts, firsts = np.unique(np.concatenate(buffer.texts), return_index=True)
+                    yield Piece(BANDED, name, {"texts": texts, "bands": np.concatenate(buffer.bands)[firsts]})
             for name, images in self._image_buffers.items():
                 if images.rows:
-                    yield from self._flush_rows(name, TextRows.concatenate(images.rows))
-                    yield from self._flush_hashes(name, np.concatenate(images.images), np.concatenate(images.hashes))
+                    yield rows_piece(name, TextRows.concatenate(images.rows))
+                    hashed = {"images": np.concatenate(images.images), "hashes": np.concatenate(images.hashes)}
+                    yield Piece(HASHED, name, hashed)
             self._clear()
         for name, counter in self._counters.items():
             if len(counter) >= at:
-                for partition, counts in partition_counts(counter, self._partitions):
-                    yield (VALUES, self._split, name, partition), counts
+                yield values_piece(name, counter)
                 counter.clear()
 
     def _add_texts(self, name: str, look: "_Look[TextBatch]", batch: Batch, sources: np.ndarray) -> None:
@@ -181,7 +222,7 @@ class _Observer:
 
     def _rows(self, texts: Hashes, labels: tf.Tensor, sources: np.ndarray, places: Integers) -> TextRows:
         return TextRows(
-            self._split,
+            "",
             texts,
             _fingerprints(labels)[places],
             _fixed_width(labels.numpy()[places], slice(LONGEST)),
@@ -193,23 +234,6 @@ class _Observer:
         buffer.rows.append(rows)
         buffer.texts.append(rows.texts[banded])
         buffer.bands.append(looked_at.bands[said[banded]])
-
-    def _flush_rows(self, name: str, rows: TextRows) -> Iterator[tuple[Key, TextRows]]:
-        for partition, places in partition_of(rows.texts, self._partitions):
-            yield (ROWS, "", name, partition), rows.take(places)
-
-    def _flush_bands(self, name: str, texts: Hashes, bands: Hashes) -> Iterator[TaggedOutput]:
-        """Bands with the texts that have them, each text once."""
-        texts, firsts = np.unique(texts, return_index=True)
-        flat_bands, flat_texts = bands[firsts].ravel(), np.repeat(texts, BANDS)
-        for partition, places in partition_of(flat_bands, self._partitions):
-            pairs = flat_bands[places], flat_texts[places]
-            yield TaggedOutput(ObserveShards.BANDED, ((self._split, name, partition), pairs))
-
-    def _flush_hashes(self, name: str, images: Hashes, hashes: Hashes) -> Iterator[TaggedOutput]:
-        hashed = HashedImages.of(self._split, images, hashes)
-        for partition, rows in partition_of(hashed.keys(), self._partitions):
-            yield TaggedOutput(ObserveShards.HASHED, ((name, partition), hashed.take(rows)))
 
 
 Seen = TypeVar("Seen", TextBatch, ImageBatch)
@@ -278,13 +302,3 @@ def _fixed_width(values: np.ndarray, span: slice) -> np.ndarray:
     if max(map(len, values), default=0) > LONGEST:
         values = np.array([value[span] for value in values], object)
     return values.astype(np.bytes_) if len(values) else np.empty(0, "S1")
-
-
-def partition_of(hashes: Hashes, partitions: int) -> Iterator[tuple[int, Integers]]:
-    """Places of the hashes by partition, where a partition has any."""
-    owners = (hashes % np.uint64(partitions)).astype(np.int64)
-    order = np.argsort(owners, kind="stable")
-    bounds = np.searchsorted(owners[order], np.arange(partitions + 1))
-    for partition in range(partitions):
-        if bounds[partition] < bounds[partition + 1]:
-            yield partition, order[bounds[partition] : bounds[partition + 1]]

@@ -15,11 +15,13 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.io.filesystems import FileSystems
 
+from components.partials import Partials
 from components.transforms.statistics.duplicates import TextRows, match_texts
 from components.transforms.statistics.features import SplitStatistics
 from components.transforms.statistics.lookalikes import HashedImages, match_hashes
 from components.transforms.statistics.neighbours import count_neighbours, match_bands
-from components.transforms.statistics.observe import ROWS, STATISTICS, VALUES, Columns, Key, ObserveShards, partition_of
+from components.transforms.statistics.observe import Columns, Key, ObserveShards
+from components.transforms.statistics.pieces import BANDED, HASHED, ROWS, STATISTICS, VALUES, partition_of
 from components.transforms.statistics.protos import SplitParts, to_bytes
 from components.transforms.statistics.sources import KEPT
 from components.transforms.statistics.values import TOP, TOP_LABELS, count_values
@@ -39,11 +41,12 @@ IMAGES_PER_BATCH: Final = 64
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """Where a split is read from and its statistics are written to."""
+    """Where a split is read from and its statistics are written to; the SHA-256 of each shard, where it is known."""
 
     name: str
     shards: tuple[Path, ...]
     output: Path
+    digests: tuple[str, ...] = ()
 
 
 def partitions_for(rows: int) -> int:
@@ -59,36 +62,46 @@ class WriteStatistics(beam.PTransform):
         columns: the examples' columns; see `Columns`.
         partitions: in how many parts rows are compared.
         batch_size: examples that are read together; as many as do for texts unless given.
+        partials: where what was found of a shard is kept, by its digest.
+        code: digest of the code that looks at examples.
     """
 
     def __init__(
-        self, splits: Iterable[SplitFiles], columns: Columns, partitions: int, batch_size: int | None = None
+        self,
+        splits: Iterable[SplitFiles],
+        columns: Columns,
+        partitions: int,
+        batch_size: int | None = None,
+        *,
+        partials: Partials | None = None,
+        code: str = "",
     ) -> None:
         super().__init__()
-        self._splits, self._columns = tuple(splits), columns
-        self._partitions, self._batch_size = partitions, batch_size or BATCH_SIZE
+        self._splits, self._columns, self._partitions = tuple(splits), columns, partitions
+        self._observe = ObserveShards(columns, partitions, batch_size or BATCH_SIZE, partials=partials, code=code)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
-        shards = [(split.name, str(path)) for split in self._splits for path in split.shards]
+        shards = [
+            (split.name, str(path), digest)
+            for split in self._splits
+            for path, digest in zip(split.shards, split.digests or [""] * len(split.shards), strict=True)
+        ]
         outputs = {split.name: str(split.output) for split in self._splits}
         observed = (
             pbegin
             | "Shards" >> beam.Create(shards, reshuffle=False)
             | "Spread" >> beam.Reshuffle()
-            | "Observe"
-            >> beam.ParDo(ObserveShards(self._columns, self._partitions, self._batch_size)).with_outputs(
-                ObserveShards.BANDED, ObserveShards.HASHED, main="found"
-            )
+            | "Observe" >> beam.ParDo(self._observe).with_outputs(BANDED, HASHED, main="found")
         )
         near = (
-            observed[ObserveShards.BANDED]
+            observed[BANDED]
             | "By band" >> beam.GroupByKey()
             | "Match bands" >> beam.FlatMap(_match_bands, self._partitions)
         )
         found = [observed["found"], near, pbegin | "Empty" >> beam.Create(self._seeds())]
         if self._columns.images:
             found.append(
-                observed[ObserveShards.HASHED]
+                observed[HASHED]
                 | "By hash band" >> beam.GroupByKey()
                 | "Match hashes" >> beam.FlatMap(_match_hashes, self._partitions)
             )

@@ -6,7 +6,7 @@ the result is exact however many there are.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,7 +56,7 @@ def _cut(value: bytes) -> bytes:
     return kept + f"... [{len(value)} bytes, {fingerprint:016x}]".encode()
 
 
-def partition_counts(counter: "Counter[bytes]", partitions: int) -> Iterator[tuple[int, list[tuple[bytes, int]]]]:
+def partition_counts(counter: Mapping[bytes, int], partitions: int) -> Iterator[tuple[int, list[tuple[bytes, int]]]]:
     """The counts by partition of the value's hash."""
     if not counter:
         return
