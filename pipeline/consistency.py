@@ -58,7 +58,7 @@ def add_contradictions(
         _head_first,
         _warm_start,
         _monitor,
-        new_spans,
+        schedule,
     ):
         for key, message in find(config):
             mistakes.add(key, message)
@@ -274,12 +274,15 @@ def _monitor(config: PipelineConfig) -> Iterator[Contradiction]:
         )
 
 
-def new_spans(config: PipelineConfig) -> Iterator[Contradiction]:
+def schedule(config: PipelineConfig) -> Iterator[Contradiction]:
+    """What a schedule waits for must be there to come."""
     if config.schedule and config.schedule.on_new_span and config.data.spans is None:
         yield (
             ("schedule", "on_new_span"),
             "is for data that comes in spans, such as `data: {spans: data/span-{SPAN}/*.csv}`.",
         )
+    if config.schedule and config.schedule.on_drift and config.monitoring is None:
+        yield ("schedule", "on_drift"), "needs a section `monitoring`, which says what is looked at."
 
 
 def _momentum(config: PipelineConfig, recipe: TrainingConfig) -> Iterator[Contradiction]:

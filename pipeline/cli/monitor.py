@@ -51,8 +51,10 @@ def command(
     from pipeline.monitoring.metrics import write_metrics_file, write_scalars
     from pipeline.monitoring.monitor import Monitor
     from pipeline.result import REFUSED
+    from pipeline.schedule import leash
     from schemas.pipeline_file import load
 
+    leash.put_on()
     config, base = _monitored(load(file, overrides), file, logs, window), file.resolve().parent
     assemble(config, base)  # for what it finds wrong in the file
     monitor = Monitor.of(config, base, workspace, file)

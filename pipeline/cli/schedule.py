@@ -175,7 +175,7 @@ def _row(status: "Status") -> tuple[str, ...]:
     if status.running and not status.holder:
         now = f"to be taken up again ({status.running})"
     last = status.last
-    when = f"{last.finished:%Y-%m-%d %H:%M:%S}" if last and last.finished else ""
+    when = f"{last.finished:%Y-%m-%d %H:%M:%S}" if last else ""
     return (
         status.pipeline,
         status.starts,
@@ -205,7 +205,7 @@ def _described(status: "Status") -> dict[str, Any]:  # JSON's own object
             "kind": last.kind,
             "reason": last.reason,
             "outcome": last.outcome,
-            "finished": last.finished.isoformat(timespec="seconds") if last.finished else None,
+            "finished": last.finished.isoformat(timespec="seconds"),
             "run_id": last.run_id,
             "detail": last.detail,
         },

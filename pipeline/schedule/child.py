@@ -18,7 +18,9 @@ from pipeline.result import REFUSED
 from pipeline.schedule.leash import Leash
 from pipeline.schedule.states import Outcome
 
-RUN: Final = (sys.executable, "-c", "from pipeline.cli import main; main()", "run")
+_TRAINWORKS: Final = (sys.executable, "-c", "from pipeline.cli import main; main()")
+RUN: Final = (*_TRAINWORKS, "run")
+MONITOR: Final = (*_TRAINWORKS, "monitor")
 _OUTCOMES: Final = {
     0: Outcome.SUCCEEDED,
     REFUSED: Outcome.REFUSED,
@@ -152,8 +154,14 @@ def _detail(told: dict[str, Any]) -> str:
     """What went wrong, in the run's own words."""
     if "error" in told:
         return str(told["error"])
+    if "rules" in told:
+        return ", ".join(dict.fromkeys(rule["rule"] for rule in told["rules"] if _says_no(rule)))
     steps = told.get("components", [])
     return next((str(step["reason"]) for step in steps if _stopped(step)), "")
+
+
+def _says_no(rule: dict[str, Any]) -> bool:
+    return rule.get("verdict") == "failed" and rule.get("severity") == "error"
 
 
 def _stopped(step: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from pipeline.consistency import new_spans
+from pipeline import consistency
 from pipeline.notification.notifier import Notifier
 from pipeline.runner import WORKSPACE
 from schemas.config import PipelineConfig, ScheduleConfig
@@ -68,7 +68,7 @@ class PipelineFile:
                 ' `schedule: {cron: "0 3 * * *"}`.'
             )
         mistakes = mistakes_of(config.source)
-        for key, said in new_spans(config):
+        for key, said in consistency.schedule(config):
             mistakes.add(key, said)
         mistakes.raise_any()
         Notifier(config.notify, self.path.parent)  # the secrets are there

@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 
 from pipeline.lineage.database import add_tables, writing
 from pipeline.lineage.store import Lineage
@@ -33,6 +33,15 @@ def request(engine: Engine, pipeline: str, *, reason: str, kind: str = "request"
     add_tables(engine, tables.metadata)
     with writing(engine) as connection:
         return add_pending(connection, pipeline, kind=kind, key=uuid.uuid4().hex, due=datetime.now(UTC), reason=reason)
+
+
+def request_once(engine: Engine, pipeline: str, *, kind: str, key: str, reason: str) -> None:
+    """A request that may be made again and again, and is one all the same, by its key."""
+    columns = tables.trigger.c
+    same = (columns.pipeline == pipeline, columns.kind == kind, columns.unique_key == key)
+    with writing(engine) as connection:
+        if connection.scalar(select(columns.id).where(*same)) is None:
+            add_pending(connection, pipeline, kind=kind, key=key, due=datetime.now(UTC), reason=reason)
 
 
 def add_pending(connection: Connection, pipeline: str, *, kind: str, key: str, due: datetime, reason: str) -> int:

@@ -36,6 +36,7 @@ def described(config: ScheduleConfig) -> str:
         f"cron {config.cron}": config.cron,
         f"every {config.every}": config.every,
         "on a new span": config.on_new_span,
+        f"on drift, looked for every {config.on_drift}": config.on_drift,
     }
     return ", ".join(words for words, given in said.items() if given) or "by hand"
 

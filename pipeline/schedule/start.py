@@ -2,21 +2,20 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from pipeline.lineage.database import whereabouts
 from pipeline.lineage_url import open_lineage
-from pipeline.schedule.child import RUN, Child, Job, Report
+from pipeline.schedule.child import MONITOR, RUN, Child, Job, Report
 from pipeline.schedule.clock import Clock
+from pipeline.schedule.drift_file import DriftFile
 from pipeline.schedule.patience import Patience
 from pipeline.schedule.pipeline_file import PipelineFile
-from pipeline.schedule.triggers import Trigger
+from pipeline.schedule.span_watch import SpanWatch
+from pipeline.schedule.triggers import Due, Trigger
 from pipeline.schedule.worker import BEATS, Worker
 from pipeline.workspace import Workspace
 from schemas.errors import ConfigError
-
-_LONGEST_WAIT = 60.0
 
 Ended = Callable[[PipelineFile, Patience, Trigger, Report], None]
 
@@ -31,7 +30,7 @@ def workers_for(
     command: Sequence[str] = RUN,
     ended: Ended = lambda file, patience, trigger, report: None,
 ) -> list[Worker]:
-    """A worker for each pipeline file.
+    """A worker for each pipeline file, and one for each that looks for drift.
 
     Args:
         workspace: folder of artifacts, lineage and logs; `.trainworks` beside each file unless given.
@@ -45,36 +44,62 @@ def workers_for(
     """
     clock = clock or Clock()
     found = [PipelineFile(path, workspace) for path in files]
-    databases: dict[str, Patience] = {}
-    workers, taken = [], set[tuple[str, str]]()
+    databases = _Databases(lineage, length, clock)
+    workers = []
     for file in found:
-        place = Workspace(file.workspace)
-        where = whereabouts(lineage or place.database)
-        if (where, file.name) in taken:
-            raise ConfigError(f"Pipelines of one lineage must have different names. Received twice: {file.name}")
-        taken.add((where, file.name))
-        if where in databases:
-            with closing(open_lineage(place, lineage)):  # a workspace belongs to one lineage
-                pass
-        else:
-            wait, timeout = max(length / BEATS, 1.0), max(min(length / BEATS, 5.0), 0.5)
-            databases[where] = Patience(
-                place, lineage, clock, longest_wait=min(wait, _LONGEST_WAIT), lock_timeout=timeout
-            )
-        patience = databases[where]
-        job = Job(file.path, place.root, lineage, place.log(f"schedule-{file.name}"))
+        patience = databases.of(file)
+        launch = functools.partial(_launch, file, lineage)
         workers.append(
             Worker(
                 file,
                 patience,
                 clock,
-                functools.partial(_launch, job, command),
+                functools.partial(launch, file.name, command),
                 length=length,
+                look=functools.partial(_spans, SpanWatch(file.path.parent, clock), file),
                 ended=functools.partial(ended, file, patience),
             )
         )
+        if file.schedule.on_drift:
+            drift = DriftFile(file)
+            monitor = functools.partial(launch, f"{file.name}.monitor", MONITOR)
+            ending = functools.partial(drift.request, patience)
+            workers.append(Worker(drift, patience, clock, monitor, length=length, ending=ending))
     return workers
 
 
-def _launch(job: Job, command: Sequence[str], silence: float) -> Child:
-    return Child(job, silence, command)
+class _Databases:
+    """The databases of the files' lineages, each once."""
+
+    def __init__(self, lineage: str | None, length: float, clock: Clock) -> None:
+        self._lineage, self._length, self._clock = lineage, length, clock
+        self._found: dict[str, Patience] = {}
+        self._names: set[tuple[str, str]] = set()
+
+    def of(self, file: PipelineFile) -> Patience:
+        place = Workspace(file.workspace)
+        where = whereabouts(self._lineage or place.database)
+        if (where, file.name) in self._names:
+            raise ConfigError(f"Pipelines of one lineage must have different names. Received twice: {file.name}")
+        self._names.add((where, file.name))
+        if where in self._found:
+            open_lineage(place, self._lineage).close()  # for what it finds wrong: a workspace belongs to one lineage
+        else:
+            beat = self._length / BEATS
+            self._found[where] = Patience(
+                place,
+                self._lineage,
+                self._clock,
+                longest_wait=max(beat, 1.0),
+                lock_timeout=max(min(beat, 5.0), 0.5),
+            )
+        return self._found[where]
+
+
+def _spans(watch: SpanWatch, file: PipelineFile) -> list[Due]:
+    return watch.look(file.config)
+
+
+def _launch(file: PipelineFile, lineage: str | None, name: str, command: Sequence[str], silence: float) -> Child:
+    place = Workspace(file.workspace)
+    return Child(Job(file.path, place.root, lineage, place.log(f"schedule-{name}")), silence, command)

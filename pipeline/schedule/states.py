@@ -1,6 +1,7 @@
 """What becomes of a trigger."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class State(StrEnum):
@@ -24,3 +25,7 @@ class Outcome(StrEnum):
     """No daemon was there when it was due."""
     SUPERSEDED = "superseded"
     """A newer one came before it was run (`overlap: cancel-previous`), or a newer span along with it."""
+
+
+OF_A_RUN: Final = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.REFUSED, Outcome.CANCELED)
+"""Outcomes of triggers that a run came of."""

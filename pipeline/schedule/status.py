@@ -11,24 +11,23 @@ from pipeline.lineage.owner import Owner
 from pipeline.schedule import tables
 from pipeline.schedule.clock import moment
 from pipeline.schedule.leases import read_lease
-from pipeline.schedule.states import State
+from pipeline.schedule.states import OF_A_RUN, State
 
 _TRIGGER = tables.trigger.c
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The trigger that ended last.
+    """The run that ended last.
 
     Args:
-        finished: None for one that no run came of.
-        run_id: None where there was no run.
+        run_id: None where it did not even begin: the pipeline file was wrong, say.
     """
 
     kind: str
     reason: str
     outcome: str
-    finished: datetime | None
+    finished: datetime
     run_id: str | None
     detail: str
 
@@ -101,10 +100,10 @@ def _running(connection: Connection, pipeline: str) -> str:
 
 
 def _last(connection: Connection, pipeline: str) -> Ended | None:
-    of = (_TRIGGER.pipeline == pipeline, _TRIGGER.state == State.ENDED)
+    of = (_TRIGGER.pipeline == pipeline, _TRIGGER.outcome.in_(OF_A_RUN))
     chosen = select(tables.trigger).where(*of).order_by(_TRIGGER.finished.desc(), _TRIGGER.id.desc()).limit(1)
     row = connection.execute(chosen).first()
     if row is None:
         return None
-    finished = None if row.finished is None else moment(row.finished).astimezone()
+    finished = moment(row.finished).astimezone()
     return Ended(row.kind, row.reason, row.outcome, finished, row.run_id, row.detail or "")

@@ -1,7 +1,8 @@
 """Three tables beside those of ML Metadata: what is scheduled, what is due, and who is at work.
 
 Times are milliseconds since the epoch. A trigger is one reason to run a pipeline once: a fire time or a request. Its
-key is unique for its pipeline and kind, so two daemons that see the same fire time make one row.
+key is unique for its pipeline and kind, so two daemons that see the same fire time make one row. What looks for a
+pipeline's drift stands here as a pipeline of its own, `<pipeline>/monitor`.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
@@ -11,7 +12,7 @@ metadata = MetaData()
 schedule = Table(
     "trainworks_schedule",
     metadata,
-    Column("pipeline", String(100), primary_key=True),
+    Column("pipeline", String(120), primary_key=True),
     Column("file", Text, nullable=False),
     Column("starts", Text, nullable=False),
     Column("zone", String(100), nullable=False),
@@ -24,7 +25,7 @@ trigger = Table(
     "trainworks_trigger",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("pipeline", String(100), nullable=False),
+    Column("pipeline", String(120), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("unique_key", String(64), nullable=False),
     Column("due", BigInteger, nullable=False),
@@ -45,7 +46,7 @@ Index("idx_trainworks_trigger_state", trigger.c.pipeline, trigger.c.state)
 lease = Table(
     "trainworks_lease",
     metadata,
-    Column("pipeline", String(100), primary_key=True),
+    Column("pipeline", String(120), primary_key=True),
     Column("owner", Text, nullable=False),
     Column("token", Integer, nullable=False),
     Column("heartbeat", Integer, nullable=False),

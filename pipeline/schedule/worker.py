@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from pipeline.lineage.owner import Owner
 from pipeline.schedule.child import Child, Report
@@ -12,13 +13,12 @@ from pipeline.schedule.clock import Clock
 from pipeline.schedule.fire_times import FireTimes
 from pipeline.schedule.leases import Watch, renew
 from pipeline.schedule.patience import Patience
-from pipeline.schedule.pipeline_file import PipelineFile
 from pipeline.schedule.schedules import Entry, described, register
-from pipeline.schedule.span_watch import SpanWatch
 from pipeline.schedule.states import Outcome
 from pipeline.schedule.timetable import Timetable
 from pipeline.schedule.triggers import Due, Situation, Trigger, Triggers
 from pipeline.tables import duration
+from schemas.config import ScheduleConfig
 
 BEATS: Final = 6
 """Heartbeats in a lease's length."""
@@ -56,29 +56,49 @@ class _Running:
     hand_back: bool = False
 
 
+class Scheduled(Protocol):
+    """What a worker is at: a pipeline file, or what looks for its drift."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def schedule(self) -> ScheduleConfig: ...
+
+    def refresh(self) -> bool:
+        """True when it has changed since the last call."""
+
+
 class Worker:
     """Called at every tick of the daemon.
 
     Args:
+        look: finds starts beside the fire times.
         launch: starts the run of this pipeline, which kills itself after so many seconds of silence.
         length: seconds of the lease.
-        ended: told of every run that has come to its end.
+        ending: called with every run that has come to its end, before that is written down; at times more than once.
+        ended: called with it after that.
     """
 
     def __init__(
         self,
-        file: PipelineFile,
+        file: Scheduled,
         patience: Patience,
         clock: Clock,
         launch: Callable[[float], Child],
         *,
         length: float,
-        ended: Callable[[Trigger, Report], None],
+        look: Callable[[], list[Due]] = list,
+        ending: Callable[[Trigger, Report], None] = lambda trigger, report: None,
+        ended: Callable[[Trigger, Report], None] = lambda trigger, report: None,
     ) -> None:
         self._file, self._patience, self._clock = file, patience, clock
-        self._launch, self._length, self._ended = launch, length, ended
+        self._launch, self._length, self._look = launch, length, look
+        self._ending, self._ended = ending, ended
         self._watch, self._owner = Watch(), str(Owner.current())
-        self._spans = SpanWatch(file.path.parent, clock)
         self._running: _Running | None = None
         self._due: list[Due] = []
         self._not_before, self._said_busy = 0.0, False
@@ -99,7 +119,7 @@ class Worker:
         Args:
             accepting: whether new runs may start.
         """
-        self._due += [*self._timetable.look(), *self._spans.look(self._file.config)]
+        self._due += [*self._timetable.look(), *self._look()]
         if self._file.refresh():
             self._timetable.change(self._file.schedule)
             self._changed = True
@@ -199,6 +219,7 @@ class Worker:
         else:
             self._said_busy = False
             detail, now = report.detail, self._clock.now()
+            self._ending(trigger, report)
             kept = triggers.end(trigger, report.outcome, run_id=report.run_id, detail=detail, now=now)
             first = f": {detail.splitlines()[0]}" if detail else ""
             _log.info("%s: run %s %s after %s%s", self._file.name, report.run_id, report.outcome, took, first)

@@ -33,9 +33,13 @@ class ScheduleConfig(Section):
     poll: str = "30s"
     """How often new spans are looked for."""
 
+    on_drift: str | None = None
+    """How often `trainworks monitor` looks at what the model is asked and answers; see `monitoring`. When a rule of it
+    says no, a run starts."""
+
     overlap: Literal["skip", "queue", "cancel-previous"] = "skip"
     """A start while the pipeline is at work, or due to be: it is dropped, it waits, or what is at work is stopped for
-    it. What is asked for by hand, and new spans, are never dropped."""
+    it. What is asked for by hand, new spans and drift are never dropped."""
 
     misfire: Literal["run-once", "skip", "catch-up"] = "run-once"
     """Starts that came while no daemon was there: one run makes up for all of them, none does, or each gets its own."""
@@ -50,7 +54,7 @@ class ScheduleConfig(Section):
             Cron.parse(value)
         return value
 
-    @field_validator("every", "poll", "misfire_grace")
+    @field_validator("every", "poll", "on_drift", "misfire_grace")
     @classmethod
     def _is_a_period(cls, value: str | None) -> str | None:
         if value is not None:

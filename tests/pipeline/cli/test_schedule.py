@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.real.project import PIPELINE, Project, make_project
+from tests.pipeline.real.project import PIPELINE, ROWS, Project, make_project
+from tests.serving.clients import serve
 
 MAIL = """\
 name: mail
@@ -257,3 +258,26 @@ def test_sigterm_hands_a_run_over_after_its_grace(project: Project, daemon: Call
     assert "(start 2)" in said
     runs = json.loads(project.trainworks("runs", "--json").stdout)["runs"]
     assert [run["status"] for run in runs] == ["succeeded", "canceled"]
+
+
+@pytest.mark.slow
+def test_drift_starts_a_run(tmp_path: Path, daemon: Callable[..., Any]) -> None:
+    settings = {
+        **PIPELINE,
+        "monitoring": {"logs": "requests/tickets/*"},
+        "schedule": {"on_drift": "3s"},
+    }
+    project = make_project(tmp_path / "project", settings)
+    assert project.run().exit_code == 0
+    arguments = ("--request_log", str(project.folder / "requests"), "--request_log_sampling_rate", "1.0")
+    with serve(tmp_path / "serve.log", project.folder / "served" / "tickets", *arguments) as served:
+        for number in range(150):
+            body = json.dumps({"instances": [f"{ROWS[0][0]} {ROWS[0][0]} {number}"]})
+            assert served.ask("POST", "/v1/models/tickets:predict", body).status == 200
+        assert served.end() == 0
+    process = daemon(project.folder / "pipeline.yaml", "--grace", "120")
+    said = read_until(process, "tickets: run begins")
+    assert re.search(r"tickets/monitor: run \S+ refused after .*: .*skew_", said)
+    assert re.search(r"tickets: run begins \(drift: monitor \S+: .*skew_", said)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(180) == 0
