@@ -77,7 +77,8 @@ class FoundSpans:
         """One line on the spans that wait; empty where none does."""
         if not self.waiting:
             return ""
-        named = "; ".join(f"{found.span} ({found.waiting})" for found in self.waiting[:_NAMED])
+        newest = self.waiting[: -_NAMED - 1 : -1]
+        named = "; ".join(f"{found.span} ({found.waiting})" for found in newest)
         more = f"; and {len(self.waiting) - _NAMED} more" if len(self.waiting) > _NAMED else ""
         return f"left for the next run, still being written: span {named}{more}"
 
@@ -124,6 +125,7 @@ def data_of_spans(data: DataConfig, found: FoundSpans, base: Path) -> DataConfig
     Raises:
         DataError: there is no span to read, a span lacks the files of a split, or a split is left without any.
     """
+    _check_places(data, found, base)
     if not found.read:
         raise DataError(_no_span(data, found, base))
     spans, patterns = data.spans or SpansConfig(), data.span_patterns
@@ -277,6 +279,18 @@ def _why_wait(spans: SpansConfig, heads: Sequence[str], base: Path, age: float) 
     return f"changed {age:.0f} s ago, settles after {spans.settles_after:g} s"
 
 
+def _check_places(data: DataConfig, found: FoundSpans, base: Path) -> None:
+    """Raises a DataError where a pattern ends with a span's folder, and is to name files."""
+    if data.format == "image-folder":
+        return
+    for pattern in (pattern for some in data.span_patterns.values() for pattern in some if not pattern.tail):
+        places = (place for one in (*found.empty, *found.read) for place in one.places.get(pattern.text, ()))
+        if folder := next((place for place in places if (base / place).is_dir()), None):
+            raise DataError(
+                f"`{pattern.text}` must name files. Received: `{folder}`, a folder. Did you mean `{pattern.text}/*`?"
+            )
+
+
 def _check_whole(read: Iterable[SpanFiles], splits: Sequence[str]) -> None:
     """Raises a DataError for a span that has files of one split and none of another."""
     for found in read:
@@ -295,10 +309,6 @@ def _no_span(data: DataConfig, found: FoundSpans, base: Path) -> str:
     if found.waiting:
         return f"{rule}; {found.left_for_later()}. Wait for it, or see `data.spans.settle_seconds` and `marker`."
     if found.empty:
-        folder = next((place for place in found.empty_places if (base / place).is_dir()), "")
-        short = next((pattern for some in data.span_patterns.values() for pattern in some if not pattern.tail), None)
-        if folder and short and data.format != "image-folder":
-            return f"`{short.text}` must name files. Received: `{folder}`, a folder. Did you mean `{short.text}/*`?"
         return f"{rule}; without a file, or with files of no bytes only: {in_ranges(one.span for one in found.empty)}."
     return f"{rule}. Nothing fits that `data.spans` lets in."
 

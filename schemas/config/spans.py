@@ -1,14 +1,24 @@
 """Section `data.spans`: which spans of the data a run reads, and when a span counts as complete."""
 
 from datetime import date
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.config.section import Section
 from schemas.span_pattern import day_to_span
 
-SpanPoint = int | date
+
+def _as_day(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"a span is a number, or a day such as 2026-11-25. Received: {given}") from None
+
+
+SpanPoint = Annotated[int | date, BeforeValidator(_as_day)]
 """A span: its number, or its day where the patterns hold a date."""
 
 _SETTLE_SECONDS = 60.0
@@ -60,7 +70,7 @@ class SpansConfig(Section):
         return self
 
     @staticmethod
-    def number(point: SpanPoint) -> int:
+    def number(point: int | date) -> int:
         """A span's number."""
         return day_to_span(point) if isinstance(point, date) else point
 

@@ -105,8 +105,8 @@ def test_what_waits_is_said_in_one_line(six: Path) -> None:
     put(six / "data" / "span-5" / "rows.csv", changed=NOW + 3600)
     found = find_spans(config(), six, NOW)
     assert found.left_for_later() == (
-        "left for the next run, still being written: span 5 (changed 3600 s in the future, says its time); "
-        "6 (changed 12 s ago, settles after 60 s)"
+        "left for the next run, still being written: span 6 (changed 12 s ago, settles after 60 s); "
+        "5 (changed 3600 s in the future, says its time)"
     )
     assert find_spans(config(), six, NOW + 100_000).left_for_later() == ""
 
@@ -114,7 +114,8 @@ def test_what_waits_is_said_in_one_line(six: Path) -> None:
 def test_many_that_wait_are_counted(six: Path) -> None:
     found = find_spans(config(marker="_SUCCESS"), six, NOW)
     assert found.spans == ()
-    assert found.left_for_later().endswith("; 3 (no _SUCCESS in data/span-3); and 2 more")
+    told = "; ".join(f"{number} (no _SUCCESS in data/span-{number})" for number in (6, 5, 3))
+    assert found.left_for_later().endswith(f": span {told}; and 2 more")
 
 
 def test_a_marker_settles_a_span_at_once(six: Path) -> None:
@@ -252,7 +253,7 @@ def test_patterns_that_find_different_spans_are_a_mistake(two_splits: Path) -> N
         (
             "data/span-{SPAN}/*.csv",
             {"marker": "_DONE"},
-            "There is no span to read.*no _DONE in data/span-1.*Wait for it",
+            "There is no span to read.*no _DONE in data/span-6.*Wait for it",
         ),
         ("data/span-{SPAN}", {}, "`data/span-{SPAN}` must name files.*a folder. Did you mean `data/span-{SPAN}/.`"),
         ("data/span-{SPAN}/*.json", {}, "with files of no bytes only: 1-3, 5-6"),
@@ -261,6 +262,25 @@ def test_patterns_that_find_different_spans_are_a_mistake(two_splits: Path) -> N
 def test_no_span_at_all_is_a_mistake(six: Path, pattern: str, spans: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         concrete(config(pattern, **spans), six)
+
+
+def test_a_pattern_that_ends_with_a_folder_is_a_mistake(six: Path) -> None:
+    splits = {"train": "data/span-{SPAN}", "test": "data/span-{SPAN}/*.csv"}
+    with pytest.raises(DataError, match=r"`data/span-{SPAN}` must name files. Received: `data/span-1`, a folder"):
+        concrete(config(splits=splits), six)
+
+
+def test_patterns_may_be_absolute(six: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    data = config(f"{six}/data/span-{{SPAN}}/*.csv", window=1)
+    assert concrete(data, elsewhere) == {"train": (f"{six}/data/span-6/rows.csv",)}
+
+
+def test_a_marker_among_pictures_is_hidden(tmp_path: Path) -> None:
+    put(tmp_path / "1" / "cat" / "a.png", changed=NOW)
+    put(tmp_path / "2" / "cat" / "a.png")
+    put(tmp_path / "1" / ".done", "")
+    assert numbers(config("{SPAN}", format="image-folder", marker=".done"), tmp_path) == [1]
 
 
 def test_spans_of_pictures(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_marker_takes_the_place_of_waiting() -> None:
             {"splits": {"train": "{YYYY}-{MM}-{DD}.csv"}, "spans": {"exclude": [3]}},
             "must be a day, such as 2026-11-25. Received: 3",
         ),
+        ({"splits": {"train": PATTERN}, "spans": {"exclude": ["x"]}}, "a day such as 2026-11-25. Received: x"),
         ({"splits": {"train": PATTERN}, "spans": {"newest_only": "train"}}, "`spans.newest_only` must name splits"),
         ({"splits": {"train": PATTERN}, "spans": {"newest_only": "tset"}}, "globs tell spans. Received: tset"),
         (
