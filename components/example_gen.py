@@ -16,7 +16,8 @@ from components.component import Component, Context, FileGroup, Output
 from components.input_files import as_globs, matched_files, matched_folders, prepared_files
 from components.partials import Partials
 from components.picture_files import files_of_classes, may_be_path
-from components.spans import FoundSpans, data_of_spans, find_spans, vanished
+from components.span_splits import data_of_spans
+from components.spans import FoundSpans, find_spans, vanished
 from schemas.artifacts import Examples
 from schemas.config import DataConfig, HoldoutConfig, Task
 from schemas.errors import ConfigError, DataError
