@@ -6,6 +6,7 @@ The fixtures below are one story in one project; each is a night that begins whe
 import copy
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -171,6 +172,25 @@ def test_an_excluded_span_costs_no_more_than_reading(project: Project, third: Fi
     assert again.exit_code == 0, again.stderr
     assert [step for step, fate in again.fates.items() if fate == "executed"] == ["ExampleGen"]
     assert again.told["pushed_version"] == third.told["pushed_version"]
+
+
+def test_a_span_that_vanishes_between_two_steps_was_read(
+    project: Project, empty: Finished, rows: list[list[object]]
+) -> None:
+    write(project, 5, rows[3])
+    published = project.workspace / "artifacts" / "tickets" / "ExampleGen" / "examples"
+    before = set(published.iterdir())
+    process = project.start("run", "pipeline.yaml", "--json", "--set", "data.spans.exclude=[4]")
+    while set(published.iterdir()) == before and process.poll() is None:
+        time.sleep(0.02)
+    shutil.rmtree(project.folder / "spans" / "005")
+    stdout, stderr = process.communicate(timeout=300)
+    finished = Finished(process.returncode, stdout, stderr)
+    assert finished.exit_code == 0, stderr
+    assert spans(finished) == [3, 5]
+    assert finished.fates["Pusher"] == "executed"
+    after = project.run("--set", "data.spans.exclude=[4]", "--to", "ExampleGen")
+    assert spans(after) == [2, 3]
 
 
 def test_wrong_patterns_are_told_by_file_and_line(project: Project, empty: Finished) -> None:
