@@ -337,7 +337,10 @@ def _missing_column(shown: str, name: str, key: str, found: Sequence[str]) -> st
     folded = {column.strip().casefold(): column for column in reversed(found)}
     near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     hint = f" Did you mean `{folded[near[0]]}`?" if near else ""
-    return f"`{shown}` has no column `{name}`, which `data.{key}` names. Columns found: {listed}.{hint}"
+    return (
+        f"`{shown}` has no column `{name}`, which `data.{key}` names. Columns found: {listed}.{hint}"
+        " Bring it back, or change the pipeline file."
+    )
 
 
 def units_of(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":

@@ -6,13 +6,14 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.component import Component, Context, Input, Output
+from components.validation.growth import new_labels, with_labels
 from components.validation.inference import infer_schema
 from components.validation.material import inspection_of
 from components.validation.rules import judge
 from schemas.artifacts import Examples, ExampleStatistics, Schema
 from schemas.config import CLASS_TASKS, Task, ValidationConfig
 from schemas.errors import DataError
-from schemas.features import check_label, parse_schema, read_schema_file, schema_text
+from schemas.features import check_label, find_feature, parse_schema, read_schema_file, schema_text, string_domain
 from schemas.files import write_atomically
 from schemas.ingestion import MOST_LABELS
 from schemas.statistics import SplitView, load_statistics
@@ -22,7 +23,8 @@ class SchemaGen(Component):
     """A curated schema as it is, or one that is inferred once and frozen.
 
     An inferred schema is written to `frozen`, where a person reviews and edits it; from then on that file is what
-    counts. Delete it to have the schema inferred anew. Data that ExampleValidator is going to refuse by `rules` is not
+    counts. Delete it to have the schema inferred anew; with `new_labels: grow` labels that are new are added to it, and
+    nothing else. A curated schema is never written. Data that ExampleValidator is going to refuse by `rules` is not
     frozen: it must not become the measure of its own correction.
     """
 
@@ -88,7 +90,24 @@ class SchemaGen(Component):
         if self.label is not None:
             check_label(schema, self.label, self.task, str(path))
         self._warn_of_unknown_columns(schema, path, context)
-        return content
+        grows = self.rules.new_labels == "grow" and not self.curated and self.task in CLASS_TASKS
+        return self._grow(path, content, self.label, context) if grows and self.label is not None else content
+
+    def _grow(self, path: Path, content: bytes, label: str, context: Context) -> bytes:
+        """The frozen schema with the training split's new labels; its file is written where the data pass with them."""
+        schema, train = parse_schema(content, str(path)), self._splits().get("train")
+        counts = train.features[label].values if train and label in train.features else {}
+        if not (new := new_labels(schema, label, counts)):
+            return content
+        grown = with_labels(content, schema, label, new)
+        named = ", ".join(f"`{name}` ({counts[name]:,} examples)" for name in new)
+        if broken := self._broken_rules(grown.schema):
+            context.logger.warning("%s did not grow by %s, since the data breaks %s", path, named, ", ".join(broken))
+            return grown.content
+        write_atomically(grown.content, path)
+        more = "" if grown.as_it_was else "; it was written anew, without comments"
+        context.logger.warning("%s has grown by the new labels %s%s", path, named, more)
+        return grown.content
 
     def _warn_of_unknown_columns(self, schema: schema_pb2.Schema, path: Path, context: Context) -> None:
         known = {feature.name for feature in schema.feature}
@@ -96,7 +115,12 @@ class SchemaGen(Component):
             unknown = sorted(split.features.keys() - known)
             if unknown:
                 names = ", ".join(f"`{name}`" for name in unknown)
-                context.logger.warning("%s does not know %s: nothing of that is validated. Add it there.", path, names)
+                context.logger.warning(
+                    "%s does not know %s: nothing of that is validated. Add it there%s.",
+                    path,
+                    names,
+                    "" if self.curated else ", or delete the file to have it inferred anew",
+                )
                 return
 
     def _infer(self, context: Context) -> bytes:
@@ -119,8 +143,8 @@ class SchemaGen(Component):
 
     def _broken_rules(self, schema: schema_pb2.Schema) -> list[str]:
         """Rules for which ExampleValidator, which comes next, will refuse this data."""
-        label = next((feature for feature in schema.feature if feature.name == self.label), None)
-        if label is not None and self.task in CLASS_TASKS and len(label.string_domain.value) < 2:
+        label = find_feature(schema, self.label) if self.label is not None else None
+        if label is not None and self.task in CLASS_TASKS and len(string_domain(schema, label) or ()) < 2:
             return ["single_class"]
         if self.examples is None:
             return []

@@ -9,7 +9,7 @@ from typing import Final
 from components.metrics.rules import check_rules, slicings
 from schemas.config import CLASS_TASKS, PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
-from schemas.features import check_label, classes, load_schema
+from schemas.features import check_label, classes, columns, load_schema
 from schemas.ingestion import SOURCE
 from schemas.manifest import load_key
 from schemas.mistakes import Mistakes
@@ -51,6 +51,7 @@ def add_contradictions(
         _slices,
         _rules,
         _regression,
+        _new_labels,
         _multi_label,
         _localization,
         _pretraining,
@@ -163,6 +164,18 @@ def _regression(config: PipelineConfig) -> Iterator[Contradiction]:
             yield ("training", name), "is for classification; with `task: regression` leave it out."
     if config.monitoring and config.monitoring.labels:
         yield ("monitoring", "labels"), "tells of answers right or wrong; with `task: regression` leave it out."
+
+
+def _new_labels(config: PipelineConfig) -> Iterator[Contradiction]:
+    policy, key = config.validation.new_labels, ("validation", "new_labels")
+    if policy != "stop" and config.task not in CLASS_TASKS:
+        yield key, f"is for labels that are words; with `task: {config.task}` leave it out. Received: {policy}"
+    elif policy == "grow" and config.schema_:
+        yield (
+            key,
+            f"must not be grow with a curated `schema`, which is never written: add new labels to {config.schema_}, or"
+            " take stop or ignore. Received: grow",
+        )
 
 
 def _multi_label(config: PipelineConfig) -> Iterator[Contradiction]:
@@ -321,7 +334,7 @@ def _weights(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
 
 
 def _schema(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
-    """A schema that is kept, curated or frozen, against the label and the class weights."""
+    """A schema that is kept, curated or frozen, against the label, the features and the class weights."""
     path = base / (config.schema_ or config.frozen_schema)
     if not path.is_file():
         return
@@ -332,6 +345,14 @@ def _schema(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
     except ConfigError as error:
         yield ("schema",), f"is wrong: {error}"
         return
+    there = columns(schema)
+    for name, column in config.data.features.items():
+        if column not in there:
+            yield (
+                ("data", "features", name),
+                f"must be a column that {path} knows: {', '.join(there)}. Add it there"
+                f"{'' if config.schema_ else ', or delete that file to have it inferred anew'}. Received: {column}",
+            )
     weights = config.training.get("class_weights")
     label = config.data.label
     known = classes(schema, label) if label is not None and config.task in CLASS_TASKS else ()

@@ -59,6 +59,8 @@ def _wrong_values(values: np.ndarray, test: ValueTest) -> np.ndarray:
     if test.outside is not None:
         domain = {value.encode() for value in test.outside}
         return np.fromiter((value not in domain for value in values.tolist()), np.bool_, len(values))
+    if test.unlike is not None:
+        return _unlike(values, test.unlike)
     if test.larger_than is not None:
         return np.fromiter(map(len, values), np.int64, len(values)) > test.larger_than
     wrong = np.zeros(len(values), np.bool_)
@@ -69,6 +71,23 @@ def _wrong_values(values: np.ndarray, test: ValueTest) -> np.ndarray:
     if test.not_finite:
         wrong |= ~np.isfinite(values)
     return wrong
+
+
+def _unlike(values: np.ndarray, kind: FeatureType) -> np.ndarray:
+    """Texts that are no number, numbers that are not whole, or numbers where texts were; text may be a number."""
+    if kind == "BYTES":
+        return np.ones(len(values), np.bool_)
+    if values.dtype == object:
+        return np.fromiter((not _is_number(value, kind) for value in values.tolist()), np.bool_, len(values))
+    return (values != np.round(values)) if kind == "INT" else np.zeros(len(values), np.bool_)
+
+
+def _is_number(text: bytes, kind: FeatureType) -> bool:
+    try:
+        int(text) if kind == "INT" else float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _shown(value: object, test: ValueTest) -> str:

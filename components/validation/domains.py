@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.validation.defects import rows_read
-from components.validation.inspection import Check, Inspection, Reason, Rule, ValueTest, known, of, ratio
+from components.validation.inspection import ANEW, Check, Inspection, Reason, Rule, ValueTest, known, of, ratio
 from schemas.features import TYPES, is_image, string_domain
 from schemas.statistics import FeatureView, SplitView
 
@@ -18,11 +18,14 @@ def missing_feature(inspection: Inspection) -> Rule:
     for split, feature, view in _features(inspection):
         if view is None:
             if feature.HasField("presence") and (feature.presence.min_fraction > 0 or feature.presence.min_count > 0):
-                found = f"there is no column `{feature.name}`"
+                found = f"there is no column `{feature.name}`, which the schema has"
                 checks.append(Check(split.name, 1.0, found, feature.name, Reason.SCHEMA_MISSING_COLUMN))
         elif split.examples:
             checks.append(_presence(inspection, split, feature, view))
-    advice = "Fill in these rows or remove them, or lower `min_fraction` of the feature's presence in the schema"
+    advice = (
+        "Fill in these rows or remove them, or lower `min_fraction` of the feature's presence in the schema, or take"
+        f" the feature out of it ({ANEW})"
+    )
     return Rule("missing_feature", "examples that lack a required feature: {limit}", tuple(checks), advice)
 
 
@@ -45,17 +48,31 @@ def _presence(inspection: Inspection, split: SplitView, feature: schema_pb2.Feat
 
 def wrong_type(inspection: Inspection) -> Rule:
     """Features have the schema's type and number of values; ExampleGen could read them as such."""
-    checks = [*_misread(inspection)]
+    checks = [*_misread(inspection), *_retyped(inspection)]
     for split, feature, view in _features(inspection):
-        if view is None or not view.common.num_non_missing:
-            continue
-        kind = TYPES.get(feature.type)
-        if kind and kind != view.kind:
-            found = f"`{feature.name}` is of type {view.kind}, the schema says {kind}"
-            checks.append(Check(split.name, 1.0, found, feature.name, Reason.UNEXPECTED_DATA_TYPE))
-        checks.extend(_valency(inspection, split, feature, view))
-    advice = "Correct the rows, or the feature's `type` or `value_count` in the schema"
+        if view is not None and view.common.num_non_missing:
+            checks.extend(_valency(inspection, split, feature, view))
+    advice = f"Correct the rows, or the feature's `type` or `value_count` in the schema ({ANEW})"
     return Rule("wrong_type", "values of another type or number than the schema's: {limit}", tuple(checks), advice)
+
+
+def _retyped(inspection: Inspection) -> Iterator[Check]:
+    """Features of another type than the schema's; where that comes from some of their values, only these are told."""
+    found: dict[str, list[Check]] = {}
+    for split, feature, view in _features(inspection):
+        kind = TYPES.get(feature.type)
+        if view is None or kind is None or kind == view.kind or not view.common.num_non_missing:
+            continue
+        count, rows = inspection.rows.find(split.name, view.name, ValueTest(unlike=kind))
+        told = f"`{feature.name}` is of type {view.kind}, the schema says {kind}"
+        if count:
+            told += f": {of(count, int(view.common.tot_num_values), f'values are no {kind}')}"
+        check = Check(
+            split.name, 1.0, told, feature.name, Reason.UNEXPECTED_DATA_TYPE, known(rows), telling=bool(count)
+        )
+        found.setdefault(feature.name, []).append(check)
+    for checks in found.values():
+        yield from [check for check in checks if check.telling] or checks
 
 
 def _misread(inspection: Inspection) -> Iterator[Check]:

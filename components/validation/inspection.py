@@ -8,11 +8,13 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from schemas.config import RuleConfig
 from schemas.features import find_feature, string_domain
-from schemas.ingestion import Ingestion
+from schemas.ingestion import FeatureType, Ingestion
 from schemas.statistics import ImageQuality, Quality, SplitView, TextQuality
 from schemas.verdict import RuleVerdict, Severity
 
 TRAIN: Final = "train"
+ANEW: Final = "a frozen schema stands beside the pipeline file; deleted, it is inferred anew"
+"""What to do where not the data are wrong, but the schema."""
 _SHOWN = 5
 Reason = anomalies_pb2.AnomalyInfo
 
@@ -35,6 +37,7 @@ class ValueTest:
         more_than: rows with more values than this.
         fewer_than: rows with values, but fewer than this.
         larger_than: values of more bytes than this.
+        unlike: values that cannot be read as of this type.
     """
 
     missing: bool = False
@@ -45,6 +48,7 @@ class ValueTest:
     more_than: int | None = None
     fewer_than: int | None = None
     larger_than: int | None = None
+    unlike: FeatureType | None = None
 
 
 @dataclass(frozen=True)

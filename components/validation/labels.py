@@ -1,6 +1,8 @@
 """Rules on the labels of a classification: classes, strangers, and how their shares differ between splits."""
 
-from components.validation.inspection import TRAIN, Check, Inspection, Reason, Rule, ValueTest, of, ratio
+from dataclasses import replace
+
+from components.validation.inspection import ANEW, TRAIN, Check, Inspection, Reason, Rule, ValueTest, of, ratio
 from schemas.statistics import SplitView
 
 _CHANCE = 2.58
@@ -43,11 +45,16 @@ def unknown_label(inspection: Inspection) -> Rule:
     if not inspection.classification:
         return Rule("unknown_label", expected, skipped=_ONLY_CLASSES)
     advice = (
-        "Correct these rows, or add the labels to the domain of the label in the schema (a frozen schema stands beside "
-        "the pipeline file; deleted, it is inferred anew)"
+        f"Correct these rows, or add the labels to the domain of the label in the schema ({ANEW}), or give"
+        " `validation.new_labels: ignore` or `grow`"
     )
     checks = tuple(_strangers(inspection, split) for split in inspection.splits.values())
     return Rule("unknown_label", expected, checks, advice)
+
+
+def as_ignored(rule: Rule) -> Rule:
+    """`unknown_label` where new labels are to be ignored."""
+    return replace(rule, advice="Left out of training; in the evaluation they count as wrong (`new_labels: ignore`)")
 
 
 def _strangers(inspection: Inspection, split: SplitView) -> Check:

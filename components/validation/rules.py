@@ -9,7 +9,7 @@ from components.validation.domains import missing_feature, out_of_domain, wrong_
 from components.validation.drift import drift_js, drift_linf, drift_psi
 from components.validation.images import blank_image
 from components.validation.inspection import Inspection, Judgement, Rule
-from components.validation.labels import label_shift, missing_class, single_class, unknown_label
+from components.validation.labels import as_ignored, label_shift, missing_class, single_class, unknown_label
 from components.validation.spans import empty_span
 from components.validation.texts import empty_text
 from schemas.config import ValidationConfig
@@ -44,7 +44,8 @@ def judge(inspection: Inspection, rules: ValidationConfig) -> Judgement:
     """Holds the data against every rule that is on; rules that are off are not even computed."""
     judgement = Judgement()
     for rule in _apply(inspection, rules):
-        judgement.add(rule, getattr(rules, rule.name))
+        ignored = rule.name == unknown_label.__name__ and rules.new_labels == "ignore"
+        judgement.add(as_ignored(rule) if ignored else rule, rules.of(rule.name))
     return judgement
 
 
@@ -53,7 +54,7 @@ def _apply(inspection: Inspection, rules: ValidationConfig) -> Iterator[Rule]:
         if rule.checks or _concerns(rule.name, inspection):
             yield rule
     for make in _RULES:
-        if getattr(rules, make.__name__).severity != "off" and _concerns(make.__name__, inspection):
+        if rules.of(make.__name__).severity != "off" and _concerns(make.__name__, inspection):
             yield make(inspection)
 
 

@@ -78,6 +78,11 @@ class ValidationConfig(Section):
     unknown_label: RuleConfig = RuleConfig(severity="error", at_most=0.0)
     """Share of labels outside the schema's domain."""
 
+    new_labels: Literal["stop", "ignore", "grow"] = "stop"
+    """What becomes of labels that the schema does not know: `unknown_label` stops for them (`stop`); it warns of them,
+    and their rows are left out of training and count as wrong in the evaluation (`ignore`); or those of the training
+    split are added to the frozen schema, whose file is written anew (`grow`). A curated schema is never written."""
+
     missing_feature: RuleConfig = RuleConfig(severity="error", at_most=0.0)
     """Share of examples that lack a feature beyond what the schema allows."""
 
@@ -125,3 +130,10 @@ class ValidationConfig(Section):
     @classmethod
     def _fill_in_the_default(cls, rule: object, info: ValidationInfo) -> object:
         return with_default(rule, cls.model_fields[info.field_name or ""].default, info)
+
+    def of(self, rule: str) -> RuleConfig:
+        """What is asked of a rule: to ignore new labels is to be warned of them."""
+        config: RuleConfig = getattr(self, rule)
+        if rule == "unknown_label" and self.new_labels == "ignore" and config.severity != "off":
+            return config.model_copy(update={"severity": "warning"})
+        return config

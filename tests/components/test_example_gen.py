@@ -376,7 +376,8 @@ BAD_CSV: list[tuple[str, str | bytes, str]] = [
     (
         "no column",
         "label,txt\nearn,x\n",
-        f"`a.csv` has no column `text`, which `data.features` names. {LISTED} Did you mean `txt`?",
+        f"`a.csv` has no column `text`, which `data.features` names. {LISTED} Did you mean `txt`? Bring it back, or"
+        " change the pipeline file.",
     ),
     ("empty", "", "`a.csv` (split `train`) is empty. Put rows into it, or take it out of `splits`."),
     ("header only", "label,text\n", "Split `train` has no rows: `a.csv` has a header at most. Put rows into it."),

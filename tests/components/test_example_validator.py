@@ -113,6 +113,22 @@ def test_unknown_labels_are_named_with_their_rows(steps: Any) -> None:
     assert found.expected == "labels outside the schema's 2 classes: none"
 
 
+def test_new_labels_may_be_ignored(steps: Any) -> None:
+    train, test = news(60, 1), news(40, 2)
+    train[7]["label"] = test[4]["label"] = "c"
+    schema = 'feature { name: "label" type: BYTES string_domain { value: "a" value: "b" } }'
+    rules = {"new_labels": "ignore"}
+    verdicts = steps.judged(steps.examples({"train": train, "test": test}), rules, schema)
+    first, second = verdicts["unknown_label"]
+    assert first.found == (
+        "train: 1 of 60 labels (1.67 %): `c` (1). Left out of training; in the evaluation they count as wrong"
+        " (`new_labels: ignore`)"
+    )
+    assert (first.severity, first.rows) == ("warning", ("train.csv:9: c",))
+    assert second.found.startswith("test: 1 of 40 labels (2.5 %)")
+    assert failing(verdicts) == ["unknown_label"]
+
+
 def test_missing_features(steps: Any) -> None:
     test = news(20, 2)
     del test[3]["text"]
@@ -158,6 +174,29 @@ def test_wrong_types_and_numbers_of_values(steps: Any) -> None:
     assert kind.found.startswith("train: `n` is of type INT, the schema says FLOAT")
     assert number.found.startswith("train: `x` has more than 1 values: 1 of 61 values")
     assert number.rows == ("train.csv:9",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "was", "values", "rows"),
+    [
+        ("BYTES", "INT", {3: "n/a"}, ("train.csv:5: n/a",)),
+        ("BYTES", "FLOAT", {3: "1,5", 8: ""}, ("train.csv:5: 1,5", "train.csv:10: ")),
+        ("FLOAT", "INT", {11: 2.5}, ("train.csv:13: 2.5",)),
+    ],
+)
+def test_a_column_of_another_type_than_before_is_told_by_its_rows(
+    steps: Any, kind: Any, was: str, values: Mapping[int, Any], rows: tuple[str, ...]
+) -> None:
+    schema = SCHEMA.format(more=f'feature {{ name: "n" type: {was} }}')
+    train, test = news(60, 1, n="7" if kind == "BYTES" else 7.0), news(20, 2, n="7" if kind == "BYTES" else 7.0)
+    for place, value in values.items():
+        train[place]["n"] = value
+    columns = {"text": "BYTES", "label": "BYTES", "n": kind}
+    found = only(steps.judged(steps.examples({"train": train, "test": test}, columns), schema=schema), "wrong_type")
+    share = f"{len(values)} of 60 values are no {was}"
+    assert found.found.startswith(f"train: `n` is of type {kind}, the schema says {was}: {share}")
+    assert found.found.endswith("(a frozen schema stands beside the pipeline file; deleted, it is inferred anew)")
+    assert found.rows == rows
 
 
 def test_values_outside_their_domain(steps: Any) -> None:

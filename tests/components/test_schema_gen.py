@@ -116,6 +116,48 @@ def test_a_curated_schema_is_used_as_it_is(steps: Any, statistics: Any) -> None:
     assert not (steps.context.base / "frozen.pbtxt").exists()
 
 
+GROW = {"new_labels": "grow", "label_shift": {"severity": "off"}}
+
+
+def night(steps: Any, labels: str, **more: Any) -> Any:
+    """Statistics and examples of a training split, whose texts differ."""
+    examples = steps.examples({"train": [{**row, **more} for row in rows(labels)]}, COLUMNS)
+    return {"statistics": steps.statistics(examples), "examples": examples}
+
+
+def test_a_frozen_schema_grows_by_new_labels(steps: Any, caplog: pytest.LogCaptureFixture) -> None:
+    frozen = steps.context.base / "r8.pbtxt"
+    steps.schema(**night(steps, "ab"), frozen="r8.pbtxt", rules=GROW)
+    frozen.write_bytes(b"# reviewed\n" + frozen.read_bytes())
+    tonight = night(steps, "abab" + "dc")
+    assert classes(load_schema(steps.schema(**tonight, frozen="r8.pbtxt").path), "label") == ("a", "b")
+    grown = steps.schema(**tonight, frozen="r8.pbtxt", rules=GROW)
+    assert classes(load_schema(grown.path), "label") == ("a", "b", "c", "d")
+    assert frozen.read_bytes() == grown.path.read_bytes()
+    assert frozen.read_bytes().startswith(b"# reviewed\n")
+    assert f"{frozen} has grown by the new labels `c` (20 examples), `d` (20 examples)" in caplog.text
+    kept = frozen.read_bytes()
+    steps.schema(**night(steps, "ab"), frozen="r8.pbtxt", rules=GROW)
+    assert frozen.read_bytes() == kept, "a label that is not there tonight stays"
+
+
+def test_data_that_is_refused_does_not_let_the_schema_grow(steps: Any, caplog: pytest.LogCaptureFixture) -> None:
+    frozen = steps.context.base / "r8.pbtxt"
+    steps.schema(**night(steps, "ab"), frozen="r8.pbtxt")
+    kept = frozen.read_bytes()
+    steps.schema(**night(steps, "abc", n=[10**9]), frozen="r8.pbtxt", rules=GROW)
+    assert frozen.read_bytes() == kept
+    assert f"{frozen} did not grow by `c` (40 examples), since the data breaks out_of_domain" in caplog.text
+
+
+def test_a_curated_schema_never_grows(steps: Any) -> None:
+    curated = steps.context.base / "curated.pbtxt"
+    steps.schema(**night(steps, "ab"), frozen="curated.pbtxt")
+    kept = curated.read_bytes()
+    schema = steps.schema(**night(steps, "abc"), curated="curated.pbtxt", rules=GROW)
+    assert curated.read_bytes() == schema.path.read_bytes() == kept
+
+
 def test_columns_that_a_kept_schema_does_not_know_are_told(
     steps: Any, statistics: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

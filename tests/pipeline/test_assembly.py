@@ -186,7 +186,8 @@ def test_an_inferred_schema_is_frozen_beside_the_file(file: Path) -> None:
 
 
 def test_a_curated_schema_is_taken_instead(file: Path) -> None:
-    schema = 'feature { name: "topic" type: BYTES string_domain { value: "acq" value: "earn" } }'
+    label = 'feature { name: "topic" type: BYTES string_domain { value: "acq" value: "earn" } }'
+    schema = f'{label} feature {{ name: "body" type: BYTES }}'
     (file.parent / "own.pbtxt").write_text(schema, encoding="utf-8")
     parameters = step(pipeline_from_file(file, ["schema=own.pbtxt"]), "SchemaGen").parameters
     assert (parameters["curated"], parameters["frozen"]) == ("own.pbtxt", None)

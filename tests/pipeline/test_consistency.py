@@ -70,6 +70,11 @@ def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
             " Received: champion",
         ),
         (
+            {"validation": {"new_labels": "ignore"}, "task": "regression"},
+            "`validation.new_labels` is for labels that are words; with `task: regression` leave it out. Received:"
+            " ignore",
+        ),
+        (
             {"evaluation": {"split": "tset"}},
             "`evaluation.split` must be one of the splits train, eval. Received: split='tset'",
         ),
@@ -280,3 +285,23 @@ def test_a_recipe_may_not_move_boxes_either(tmp_path: Path) -> None:
 def test_a_boxs_columns_are_written_once() -> None:
     config = configuration(task="localization", data={**BOX, "keep": ["a", "year"]})
     assert examples_columns(config) == ("year",)
+
+
+def test_a_curated_schema_cannot_be_told_to_grow(tmp_path: Path) -> None:
+    (tmp_path / "curated.pbtxt").write_text(SCHEMA, encoding="utf-8")
+    assert told(tmp_path, schema="curated.pbtxt", validation={"new_labels": "grow"}) == [
+        "`validation.new_labels` must not be grow with a curated `schema`, which is never written: add new labels to"
+        " curated.pbtxt, or take stop or ignore. Received: grow"
+    ]
+
+
+def test_a_feature_that_a_kept_schema_does_not_know_is_told_before_anything_runs(tmp_path: Path) -> None:
+    kept = tmp_path / "schemas" / "mail.pbtxt"
+    kept.parent.mkdir()
+    kept.write_text(SCHEMA, encoding="utf-8")
+    assert told(tmp_path, data={"features": {"text": "body", "more": "subject"}}) == [
+        f"`data.features.more` must be a column that {kept} knows: body, topic. Add it there, or delete that file to"
+        " have it inferred anew. Received: subject"
+    ]
+    (curated,) = told(tmp_path, data={"features": {"text": "subject"}}, schema="schemas/mail.pbtxt")
+    assert curated.endswith("knows: body, topic. Add it there. Received: subject")

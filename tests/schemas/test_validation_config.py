@@ -30,3 +30,12 @@ def test_a_rule_survives_json() -> None:
 def test_a_limit_for_what_has_none_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="`single_class` holds or does not: it has no `at_most`"):
         ValidationConfig.model_validate({"single_class": {"at_most": 0.5}})
+
+
+def test_to_ignore_new_labels_is_to_be_warned_of_them() -> None:
+    ignored = ValidationConfig.model_validate({"new_labels": "ignore"})
+    assert ignored.of("unknown_label") == RuleConfig(severity="warning", at_most=0.0)
+    assert ignored.of("leakage") == ignored.leakage
+    assert ValidationConfig.model_validate({"new_labels": "grow"}).of("unknown_label").severity == "error"
+    off = ValidationConfig.model_validate({"new_labels": "ignore", "unknown_label": {"severity": "off"}})
+    assert off.of("unknown_label").severity == "off"
