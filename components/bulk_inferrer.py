@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from components.component import Component, Context, Input, Output
-from components.example_gen import pictures_of, sources_of, units_of
+from components.example_gen import units_of
+from components.sources import pictures_of, sources_of
 from schemas.artifacts import INPUTS, InferenceResult, Model, ModelBlessing
 from schemas.config import BeamConfig, DataConfig, ImagesConfig, InferenceConfig
 from schemas.errors import ConfigError, DataError, TrainworksError

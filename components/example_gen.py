@@ -7,15 +7,15 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from components.component import Component, Context, FileGroup, Output
 from components.input_files import as_globs, matched_files, matched_folders, prepared_files
 from components.partials import Partials
-from components.picture_files import files_of_classes, may_be_path
+from components.picture_files import files_of_classes
+from components.sources import bytes_of, named_pictures, pictures_of, sources_of
 from components.span_splits import data_of_spans
 from components.spans import FoundSpans, find_spans, vanished
 from schemas.artifacts import Examples
@@ -28,7 +28,6 @@ from schemas.spans import Span, properties_of
 if TYPE_CHECKING:
     from components.transforms.columns import Column, Role
     from components.transforms.ingest import Ingested, Unit
-    from components.transforms.pictures import Pictures
     from components.transforms.readers import Reader, Source
 
 
@@ -91,7 +90,9 @@ class ExampleGen(Component):
         try:
             return self._inputs(base)
         except DataError as error:
-            raise self._gone(base) or error from error
+            if gone := self._gone(base):
+                raise gone from error
+            raise
 
     def _inputs(self, base: Path) -> Sequence[Path | FileGroup]:
         data = self._read
@@ -103,7 +104,7 @@ class ExampleGen(Component):
         if data.format == "image-folder":
             return [*(FileGroup(folder, tuple(files_of_classes(folder))) for folder in found), *empty]
         if data.images and data.images.source == "path":
-            return [*found, *_named_pictures(data, base), *empty]
+            return [*found, *named_pictures(data, base), *empty]
         return [*found, *empty]
 
     def run(self, context: Context) -> None:
@@ -145,7 +146,7 @@ class ExampleGen(Component):
             partials=Partials(context.partials),
             code=context.code,
         )
-        size = _bytes_of(self.external_inputs(context.base)) >> 20
+        size = bytes_of(self.external_inputs(context.base)) >> 20
         with (
             context.progress("writing examples, MiB", size) as bar,
             watched(bar, self.examples.uri, size),
@@ -251,71 +252,6 @@ def _checked_holdout(data: DataConfig) -> HoldoutConfig | None:
         if name in data.splits and name in held_out:
             raise ConfigError(f"`data.holdout` cuts the split `{name}`, which `data.splits` already gives. Rename one.")
     return holdout
-
-
-def sources_of(data: DataConfig, base: Path) -> "Iterator[Source]":
-    """The files, folders or splits that are read, in order. Raises a DataError where nothing is found."""
-    from components.transforms.readers import Source
-
-    for split, globs in data.splits.items():
-        if data.format == "tfds":
-            for name in as_globs(globs):
-                yield Source(split, name, f"{data.name}/{name}")
-        else:
-            match = matched_folders if data.format == "image-folder" else matched_files
-            for path, shown in match(split, globs, base):
-                yield Source(split, str(path), shown)
-
-
-def pictures_of(data: DataConfig, columns: "Sequence[Column]", base: Path) -> "Pictures | None":
-    """What puts pictures into rows; None, and no TensorFlow, where there are none."""
-    if data.images is None:
-        return None
-    from components.transforms.pictures import Pictures
-
-    places = tuple(place for place, column in enumerate(columns) if column.role == "image")
-    return Pictures(data.images, places, folder=data.format == "image-folder", root=_root(data, base))
-
-
-def _root(data: DataConfig, base: Path) -> str | None:
-    if data.images is None or data.images.root is None:
-        return None
-    root = base / data.images.root
-    if not root.is_dir():
-        raise ConfigError(f"`data.images.root` must be a folder. Received: {data.images.root!r}, looked for in {base}")
-    return str(root)
-
-
-def _named_pictures(data: DataConfig, base: Path) -> list[FileGroup]:
-    """The pictures whose paths stand in rows, by the folder that the paths start from, each once."""
-    from components.transforms.readers import make_reader
-
-    reader, root = make_reader(data, base), _root(data, base)
-    named: dict[str, dict[str, None]] = {}
-    columns = list(dict.fromkeys(data.features.values()))
-    for source in sources_of(data, base):
-        if not set(columns) <= set(reader.probe(source)):
-            continue  # which is said when the rows are read
-        names = named.setdefault(root or str(Path(source.path).parent), {})
-        for part in reader.parts(source):
-            for row in reader.rows(source, part, columns):
-                given = map(_text, row.values)
-                names.update((name, None) for name in given if may_be_path(name))
-    return [FileGroup(Path(folder), tuple(names)) for folder, names in named.items()]
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-
-
-def _bytes_of(inputs: Sequence[Path | FileGroup]) -> int:
-    total = 0
-    for given in inputs:
-        paths = [given.folder / name for name in given.names] if isinstance(given, FileGroup) else [given]
-        for path in paths:
-            with suppress(OSError, ValueError):
-                total += path.stat().st_size
-    return total
 
 
 def probed(reader: "Reader", sources: "Sequence[Source]", wanted: Mapping[str, str]) -> dict[str, FeatureType]:

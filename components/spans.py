@@ -4,7 +4,6 @@ A span that is still being written is left for the next run. What is decided her
 which comes while the run reads changes nothing about it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,25 +50,19 @@ class FoundSpans:
         return f"left for the next run, still being written: span {named}{more}"
 
 
-def newest_span(data: DataConfig, base: Path, now: float | None = None) -> Span | None:
-    """The newest span that a run would read; None where there is none, or where the data has no spans.
-
-    Looks at no more spans than it must, so that it may be asked often.
-
-    Args:
-        now: seconds since the epoch; the present time unless given.
-    """
-    read = (found for found in _found(data, base, now) if not (found.waiting or found.empty))
-    return next((found.span for found in read), None)
-
-
 def settled_spans(data: DataConfig, base: Path, now: float | None = None) -> tuple[Span, ...]:
-    """The spans that a run would read, oldest first; empty where the data has none."""
+    """The spans that a run would read, oldest first; empty where the data has none.
+
+    Looks at no more spans than it must: of a window, at the newest, so that it may be asked often.
+    """
     return find_spans(data, base, now).spans
 
 
 def find_spans(data: DataConfig, base: Path, now: float | None = None) -> FoundSpans:
     """The spans of a run that would start now.
+
+    Args:
+        now: seconds since the epoch; the present time unless given.
 
     Raises:
         DataError: as `newest_first` does.
@@ -77,16 +70,11 @@ def find_spans(data: DataConfig, base: Path, now: float | None = None) -> FoundS
     read: list[SpanFiles] = []
     empty: list[SpanFiles] = []
     waiting: list[SpanFiles] = []
-    for found in _found(data, base, now):
+    for found in newest_first(data, base, now) if data.spans else ():
         (waiting if found.waiting else empty if found.empty else read).append(found)
         if data.spans and len(read) == data.spans.window:
             break
     return FoundSpans(tuple(reversed(read)), tuple(reversed(empty)), tuple(reversed(waiting)))
-
-
-def _found(data: DataConfig, base: Path, now: float | None) -> Iterator[SpanFiles]:
-    """What is on disk, newest span first; nothing where the data has no spans."""
-    return newest_first(data, base, now) if data.spans else iter(())
 
 
 def vanished(found: FoundSpans, base: Path) -> DataError | None:

@@ -114,7 +114,8 @@ class Look:
     def _labels(self) -> "LabelFiles | None":
         if self.monitoring.labels is None:
             return None
-        from components.example_gen import pictures_of, sources_of, units_of
+        from components.example_gen import units_of
+        from components.sources import pictures_of, sources_of
         from components.transforms.columns import Column
         from components.transforms.label_join import LabelJob
         from components.transforms.readers import make_reader

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.span_splits import data_of_spans
-from components.spans import FoundSpans, find_spans, newest_span, settled_spans, vanished
+from components.spans import FoundSpans, find_spans, settled_spans, vanished
 from schemas.config import DataConfig
 from schemas.errors import DataError
 from schemas.spans import Span
@@ -38,8 +38,6 @@ def six(tmp_path: Path) -> Path:
 def test_windows_ranges_and_exclusions(six: Path, spans: dict[str, Any], read: list[int]) -> None:
     data = config(**spans)
     assert numbers(data, six) == read
-    newest = newest_span(data, six, NOW)
-    assert (newest.number if newest else None) == (read[-1] if read else None)
 
 
 def test_days_are_spans(tmp_path: Path) -> None:
@@ -47,7 +45,7 @@ def test_days_are_spans(tmp_path: Path) -> None:
         put(tmp_path / "data" / day / "rows.csv")
     data = config("data/{YYYY}-{MM}-{DD}/*.csv", range=["2026-11-01", "2026-12-31"])
     assert settled_spans(data, tmp_path, NOW) == (Span(20758, 0, True), Span(20782, 0, True))
-    assert str(newest_span(data, tmp_path, NOW)) == "2026-11-25"
+    assert str(settled_spans(data, tmp_path, NOW)[-1]) == "2026-11-25"
 
 
 def test_the_newest_version_of_a_span_counts(tmp_path: Path) -> None:
@@ -74,8 +72,7 @@ def test_a_span_settles_once_its_youngest_file_is_old_enough(six: Path) -> None:
     assert numbers(config(), six) == [1, 2, 3, 5]
     assert numbers(config(settle_seconds=31), six) == [1, 2, 3, 5]
     assert numbers(config(settle_seconds=30), six) == [1, 2, 3, 5, 6]
-    assert newest_span(config(), six, NOW) == Span(5)
-    assert newest_span(config(), six, NOW + 30) == Span(6)
+    assert [span.number for span in settled_spans(config(), six, NOW + 30)] == [1, 2, 3, 5, 6]
 
 
 def test_what_waits_is_said_in_one_line(six: Path) -> None:
@@ -191,7 +188,6 @@ def test_data_without_spans_has_none(tmp_path: Path) -> None:
             {"format": "csv", "splits": {"train": "a.csv"}, "features": {"text": "text"}, "label": "label"}
         )
     )
-    assert newest_span(data, tmp_path) is None
     assert find_spans(data, tmp_path) == FoundSpans()
 
 
@@ -212,7 +208,6 @@ def test_any_window_is_the_tail_of_what_is_let_in(tmp_path: Path) -> None:
         data = config("{SPAN:3}/{VERSION}.csv", window=window, exclude=exclude)
         expected = [Span(n, settled[n]) for n in sorted(settled) if n not in exclude][-(window or 0) :]
         assert list(settled_spans(data, tmp_path, NOW)) == expected, f"seed={seed}"
-        assert newest_span(data, tmp_path, NOW) == (expected[-1] if expected else None), f"seed={seed}"
 
 
 def test_the_newest_of_a_thousand_spans_is_found_without_looking_into_all(tmp_path: Path) -> None:
@@ -221,10 +216,11 @@ def test_the_newest_of_a_thousand_spans_is_found_without_looking_into_all(tmp_pa
         folder.mkdir()
         for name in ("train.csv", "test.csv"):
             (folder / name).write_text("label,text\na,b\n")
-    data = config(splits={"train": "span-{SPAN}/train*.csv", "test": "span-{SPAN}/test.csv"}, settle_seconds=0)
+    splits = {"train": "span-{SPAN}/train*.csv", "test": "span-{SPAN}/test.csv"}
+    newest, whole = (config(splits=splits, settle_seconds=0, window=window) for window in (1, None))
     started = time.process_time()
-    assert newest_span(data, tmp_path) == Span(999)
-    newest = time.process_time() - started
-    assert len(find_spans(data, tmp_path).read) == 1000
-    all_of_them = time.process_time() - started - newest
-    assert newest < all_of_them / 2, f"{newest:.3f} s for the newest, {all_of_them:.3f} s for all"
+    assert settled_spans(newest, tmp_path) == (Span(999),)
+    of_one = time.process_time() - started
+    assert len(settled_spans(whole, tmp_path)) == 1000
+    of_all = time.process_time() - started - of_one
+    assert of_one < of_all / 2, f"{of_one:.3f} s for the newest, {of_all:.3f} s for all"

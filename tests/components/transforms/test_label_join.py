@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.example_gen import sources_of, units_of
+from components.example_gen import units_of
+from components.sources import sources_of
 from components.transforms.label_join import DayTally, Joined, LabelJob
 from components.transforms.readers import Source, make_reader
 from components.transforms.served import LabelFiles, read_logs
