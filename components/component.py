@@ -16,13 +16,13 @@ import logging
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.artifacts import Artifact
+from schemas.artifacts import Artifact, Model
 from schemas.config import BeamConfig
 from schemas.errors import ConfigError
 
@@ -77,7 +77,18 @@ class PreviousBlessed:
     output: str = "model"
 
 
-Promise = Channel | LatestBlessed | LatestAccepted | PreviousBlessed
+@dataclass(frozen=True)
+class BlessedBefore:
+    """A promise that lineage keeps: the newest blessed model that was not made of what this step is given as `input`.
+
+    So a step before the training may ask the champion, and where nothing changed the promise is the same again. It
+    resolves to None when there is none, so it only fits an optional input.
+    """
+
+    input: str
+
+
+Promise = Channel | LatestBlessed | LatestAccepted | PreviousBlessed | BlessedBefore
 
 
 @dataclass(frozen=True)
@@ -229,6 +240,8 @@ class Component:
         """A promised artifact's channel; for what lineage promises, the one that it must differ from."""
         if isinstance(promise, LatestAccepted):
             return self.channel(self.inputs[promise.input])
+        if isinstance(promise, BlessedBefore):
+            return replace(self.channel(self.inputs[promise.input]), type=Model)
         if isinstance(promise, PreviousBlessed):
             return Channel(self, promise.output, self.outputs[promise.output])
         return promise.other_than if isinstance(promise, LatestBlessed) else promise
@@ -249,7 +262,7 @@ class Component:
         if isinstance(promise, Channel):
             fits = issubclass(promise.type, field.artifact)
         else:
-            fits = isinstance(promise, LatestBlessed | LatestAccepted | PreviousBlessed) and field.optional
+            fits = isinstance(promise, Promise) and field.optional
         if not fits:
             raise ConfigError(
                 f"{self.name}: input `{field.name}` must be an output of type {field.artifact.type_name()}. "

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from components.bulk_inferrer import BulkInferrer
-    from components.component import Component, Context, Input, LatestAccepted, LatestBlessed, Output, PreviousBlessed
+    from components.component import (
+        BlessedBefore,
+        Component,
+        Context,
+        Input,
+        LatestAccepted,
+        LatestBlessed,
+        Output,
+        PreviousBlessed,
+    )
     from components.evaluator import Evaluator
     from components.example_gen import ExampleGen
     from components.example_validator import ExampleValidator
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "components.bulk_inferrer": ("BulkInferrer",),
     "components.component": (
+        "BlessedBefore",
         "Component",
         "Context",
         "Input",
@@ -74,6 +84,7 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 
 __all__ = [
     "BeamConfig",
+    "BlessedBefore",
     "BulkInferrer",
     "Component",
     "Context",

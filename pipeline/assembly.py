@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 
-from components.component import Channel, Component, LatestAccepted, LatestBlessed, PreviousBlessed
+from components.component import BlessedBefore, Channel, Component, LatestAccepted, LatestBlessed, PreviousBlessed
 from components.evaluator import Evaluator
 from components.example_gen import ExampleGen
 from components.example_validator import ExampleValidator
@@ -121,6 +121,17 @@ def _family(name: str, modality: Modality, base: Path) -> type[Family]:
     return family_class(name, modality)
 
 
+def _for_vectors(config: PipelineConfig) -> dict[str, Any]:
+    """What ExampleValidator needs beside, where it is to compare texts or pictures by a model's vectors.
+
+    Only then: with a champion among its inputs, the step is repeated whenever there is a new one.
+    """
+    if config.validation.embedding_drift is None:
+        return {}
+    champion, previous = BlessedBefore("examples"), LatestAccepted("examples")
+    return {"champion": champion, "previous_examples": previous, "features": config.data.features}
+
+
 def _components(config: PipelineConfig, training: TrainingConfig) -> list[Component]:
     label, task, model, features = config.data.label, config.task, config.model, config.data.features
     data = config.data.model_copy(update={"keep": examples_columns(config)})
@@ -147,6 +158,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         previous=LatestAccepted("statistics"),
         label=label,
         rules=config.validation,
+        **_for_vectors(config),
     )
     transform = Transform(
         examples=examples,

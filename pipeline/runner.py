@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from components.component import Component, LatestAccepted, LatestBlessed, PreviousBlessed
+from components.component import BlessedBefore, Component, LatestAccepted, LatestBlessed, PreviousBlessed
 from pipeline.attempts import attempted
 from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
@@ -241,6 +241,10 @@ class Walk:
                 )
                 if before is not None:
                     inputs[name] = before
+            elif isinstance(promise, BlessedBefore):
+                model = self.run.lineage.blessed_before(self.run.pipeline.name, inputs[promise.input])
+                if model is not None:
+                    inputs[name] = model
             elif not isinstance(promise, PreviousBlessed):
                 inputs[name] = self.stored[promise.producer.name, promise.output]
         for name, promise in component.inputs.items():

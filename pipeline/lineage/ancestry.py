@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from pipeline.lineage import tables
+from pipeline.lineage.blessed import same_artifact
 from pipeline.lineage.links import EventType
 from pipeline.lineage.reading import State, read_executions
-from pipeline.lineage.records import Relative
+from pipeline.lineage.records import Relative, StoredArtifact
 
 _FINISHED = (int(State.COMPLETE), int(State.CACHED))
 
@@ -27,6 +28,11 @@ def producers(connection: Connection, artifacts: Iterable[int]) -> list[int]:
 def ancestors(connection: Connection, artifact_id: int) -> list[Relative]:
     """Nearest first, each once."""
     return _walk(connection, artifact_id, up=True)
+
+
+def made_of(connection: Connection, artifact_id: int, other: StoredArtifact) -> bool:
+    """Whether an artifact was made from another one, by id, uri or digest."""
+    return any(same_artifact(relative.artifact, other) for relative in ancestors(connection, artifact_id))
 
 
 def descendants(connection: Connection, artifact_id: int) -> list[Relative]:

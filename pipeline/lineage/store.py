@@ -179,6 +179,12 @@ class Lineage:
         with reading(self._engine) as connection:
             return blessed.latest_blessed(connection, self._types, pipeline, other_than)
 
+    def blessed_before(self, pipeline: str, given: StoredArtifact) -> StoredArtifact | None:
+        """The newest blessed model of a pipeline that was not made of an artifact, or of one with its digest."""
+        with reading(self._engine) as connection:
+            models = blessed.blessed_models(connection, self._types, pipeline)
+            return next((model for model in models if not ancestry.made_of(connection, model.id, given)), None)
+
     def latest_accepted(
         self, pipeline: str, node: str, input: str, *, other_than: StoredArtifact
     ) -> StoredArtifact | None:

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.validation.inspection import TRAIN, Check
 from pipeline.lineage.store import Lineage
 from pipeline.monitoring.log_files import check_label_columns, label_data
 from pipeline.monitoring.outcome import Outcome
 from pipeline.monitoring.subject import Subject, subject_of
+from schemas.artifacts import Examples
 from schemas.config import MonitoringConfig, PipelineConfig
 from schemas.ingestion import FeatureType
 from schemas.period import seconds_of
@@ -72,7 +74,8 @@ class Look:
         served = read_logs(sources, job, self._labels(), self.config.beam)
         pictures = self.config.data.modality == "image"
         asked = measure(served, job, pictures=pictures, out=out, config=self.config.beam)
-        versions = [subject_of(self.lineage, self.served, version).served(view) for version, view in asked.items()]
+        subjects = {version: subject_of(self.lineage, self.served, version) for version in asked}
+        versions = [subject.served(asked[version]) for version, subject in subjects.items()]
         inspection = ServedInspection(
             versions=versions,
             features=frozenset(self.config.data.features.values()),
@@ -81,9 +84,29 @@ class Look:
             joined=served.joined,
         )
         judgement = judge_served(inspection, self.monitoring)
+        for subject in subjects.values() if self.monitoring.embedding_drift else ():
+            self._judge_vectors(subject, job, judgement)
         outcome = self._outcome(served, judgement)
         self._write(outcome, judgement, versions, out)
         return outcome
+
+    def _judge_vectors(self, subject: Subject, job: "LogJob", judgement: "Judgement") -> None:
+        """Holds the vectors that a version makes of its requests against those of its training data."""
+        from components.transforms.embeddings import Sampled
+        from components.validation.embedding import embedding_check, embedding_rule
+
+        config = self.monitoring.embedding_drift
+        assert config is not None
+        name, training = f"version {subject.version}", subject.examples
+        if training is None:
+            found: Check | str = f"{name}: {subject.missing or 'its training data is gone'}"
+        else:
+            before = Sampled(training.shards(TRAIN), training.ingestion().columns)
+            now = Sampled(Examples(Path(job.folder)).shards(str(subject.version)), job.types)
+            serving = self.served / str(subject.version)
+            features = self.config.data.features
+            found = embedding_check(name, serving, features, before=before, now=now, sample=config.sample)
+        judgement.add(embedding_rule("requests and of training data", found), config.rule)
 
     def _job(self, work: Path) -> "LogJob":
         from components.transforms.request_logs import LogJob

@@ -10,7 +10,7 @@ from components.validation.inspection import TRAIN
 from components.validation.served import ServedVersion
 from pipeline.lineage.records import Relative, StoredArtifact
 from pipeline.lineage.store import Lineage
-from schemas.artifacts import Artifact, ExampleStatistics, ModelBlessing, ModelEvaluation, Schema
+from schemas.artifacts import Artifact, Examples, ExampleStatistics, ModelBlessing, ModelEvaluation, Schema
 from schemas.evaluation import EvaluationReport
 from schemas.features import load_schema
 from schemas.statistics import SplitView, load_statistics
@@ -22,7 +22,8 @@ class Subject:
 
     Args:
         version: its number.
-        stored: `statistics`, `schema` and `evaluation`, as lineage has them; none of a version that it does not know.
+        stored: `examples`, `statistics`, `schema` and `evaluation`, as lineage has them; none where it does not know
+            the version.
         missing: why nothing is known.
     """
 
@@ -45,6 +46,12 @@ class Subject:
         """Statistics of the training data, which tell its columns."""
         return None if self.missing else load_statistics(self._folder("statistics") / f"Split-{TRAIN}")
 
+    @property
+    def examples(self) -> Examples | None:
+        """The training data, if it is still there."""
+        found = Examples(self._folder("examples")) if "examples" in self.stored else None
+        return found if found and found.shards(TRAIN) else None
+
     def _schema(self) -> schema_pb2.Schema | None:
         path = Schema(self._folder("schema")).path if "schema" in self.stored else None
         return load_schema(path) if path and path.is_file() else None
@@ -63,7 +70,9 @@ def subject_of(lineage: Lineage, served: Path, version: int) -> Subject:
     if statistics is None or not (statistics.uri / f"Split-{TRAIN}" / "FeatureStats.pb").is_file():
         where = "are not in lineage" if statistics is None else f"are gone from {statistics.uri}"
         return Subject(version, missing=f"the statistics of its training data {where}")
+    measured = lineage.producer(statistics.id)
     found = {
+        "examples": measured.inputs.get("examples") if measured else None,
         "statistics": statistics,
         "schema": _nearest(ancestors, Schema),
         "evaluation": _evaluation(lineage, _nearest(ancestors, ModelBlessing)),

@@ -18,7 +18,7 @@ from schemas.config.spans import SpanPoint, SpansConfig
 from schemas.config.steps import StepConfig, step_config
 from schemas.config.task import CLASS_TASKS, Modality, Task
 from schemas.config.training import TrainingConfig
-from schemas.config.validation import RuleConfig, ValidationConfig
+from schemas.config.validation import EmbeddingDriftRule, RuleConfig, ValidationConfig
 
 __all__ = [
     "CLASS_TASKS",
@@ -26,6 +26,7 @@ __all__ = [
     "DataConfig",
     "DelayedLabels",
     "EmailConfig",
+    "EmbeddingDriftRule",
     "EvaluationConfig",
     "Format",
     "Globs",

@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from schemas.config.data import Globs
 from schemas.config.section import Section
-from schemas.config.validation import RuleConfig, with_default
+from schemas.config.validation import EmbeddingDriftRule, RuleConfig, with_default
 from schemas.period import seconds_of
 from schemas.verdict import Severity
 
@@ -87,6 +87,10 @@ class MonitoringConfig(Section):
 
     prediction_psi: RuleConfig = RuleConfig(severity="warning", at_most=0.25)
     """Population stability index of the same."""
+
+    embedding_drift: EmbeddingDriftRule | None = None
+    """Given (`embedding_drift: {}`), texts or pictures of requests are compared with the training data, by the vectors
+    of the served version's signature `embed`."""
 
     live_accuracy: LiveAccuracyRule | None = None
     """With `labels`: what accuracy must be. It fails where the accuracy's whole 95 % interval lies below."""

@@ -13,7 +13,7 @@ from components.component import Channel, Component
 from components.example_validator import ExampleValidator
 from components.schema_gen import SchemaGen
 from components.statistics_gen import StatisticsGen
-from schemas.artifacts import Artifact, ExampleAnomalies, Examples, ExampleStatistics, Schema
+from schemas.artifacts import Artifact, ExampleAnomalies, Examples, ExampleStatistics, Model, Schema
 from schemas.ingestion import SOURCE, Defect, FeatureType, Ingestion, SpanRows
 from schemas.statistics import SplitView, load_statistics
 from schemas.verdict import RuleVerdict, Verdict
@@ -98,6 +98,9 @@ class DataSteps:
         statistics: ExampleStatistics,
         schema: Schema,
         previous: ExampleStatistics | None = None,
+        *,
+        previous_examples: Examples | None = None,
+        champion: Model | None = None,
         **parameters: Any,
     ) -> ExampleAnomalies:
         step = ExampleValidator(
@@ -106,7 +109,14 @@ class DataSteps:
             schema=_promise(Schema),
             **{"label": "label", **parameters},
         )
-        inputs = {"examples": examples, "statistics": statistics, "schema": schema, "previous": previous}
+        inputs = {
+            "examples": examples,
+            "statistics": statistics,
+            "schema": schema,
+            "previous": previous,
+            "previous_examples": previous_examples,
+            "champion": champion,
+        }
         return self._run(step, inputs, ExampleAnomalies(self.folder()), "anomalies")
 
     def judged(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.lineage.records import StoredArtifact
-from schemas.artifacts import Model, ModelBlessing
+from schemas.artifacts import Examples, Model, ModelBlessing
 
 
 @pytest.fixture
@@ -110,3 +110,19 @@ def test_all_that_may_be_champion_newest_first(lineage, evaluate) -> None:
     evaluate(0)
     second = evaluate(1)
     assert lineage.blessed("news") == [second, first]
+
+
+def test_a_model_that_was_made_of_other_data(scribe, lineage, evaluate) -> None:
+    """A step before the training is given the champion of before, also once there is a newer one of the same data."""
+
+    def night() -> tuple[StoredArtifact, StoredArtifact]:
+        examples = scribe.step("ExampleGen", {"examples": scribe.folder_of(Examples)})["examples"]
+        made = scribe.step("Trainer", {"model": scribe.folder_of(Model)}, inputs={"examples": examples})
+        return examples, evaluate(1, model=made["model"])
+
+    first_data, first = night()
+    assert lineage.blessed_before("news", first_data) is None
+    second_data, second = night()
+    assert lineage.blessed_before("news", second_data) == first
+    assert lineage.blessed_before("news", replace(second_data, id=999, uri=second_data.uri / "again")) == first
+    assert lineage.blessed_before("news", first_data) == second
