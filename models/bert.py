@@ -8,10 +8,9 @@ from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
 from models.family import Hyperparameters
-from models.given_weights import Freeze, checkpoint_folder
+from models.given_weights import Freeze, check_vocabulary, checkpoint_folder
 from models.pretraining import Pretrainable
 from schemas.config import Task
-from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
@@ -244,11 +243,7 @@ class Bert(Pretrainable):
 
         if self.config.weights != "none":
             checkpoint = self._checkpoint()
-            if list(checkpoint.vocabulary) != facts["vocabulary"]:
-                raise ConfigError(
-                    f"`model.weights`: {self.config.weights} has another vocabulary than when the data was prepared:"
-                    " another version was pushed meanwhile. Run the pipeline again."
-                )
+            check_vocabulary(checkpoint.vocabulary, facts, self.config.weights)
             loaded = checkpoint.backbone(self.config.sequence_length)
             freeze(loaded, self.config.freeze)
             if adapted and (lora := self.config.lora):

@@ -13,6 +13,8 @@ from schemas.errors import ConfigError
 if TYPE_CHECKING:
     import keras
 
+    from models.analyzer import Facts
+
 Freeze = Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)]
 """What of given weights stays as it is: nothing, all, or all but the last so many layers or blocks."""
 
@@ -59,6 +61,19 @@ def checkpoint_folder(folder: Path) -> Path:
     version = newest_version(folder)
     held = (version / CHECKPOINT, version / "Format-Serving" / CHECKPOINT)
     return next((found for found in held if found.is_dir()), folder)
+
+
+def check_vocabulary(vocabulary: Sequence[str], facts: "Facts", weights: str) -> None:
+    """That weights are those whose vocabulary the data was prepared with.
+
+    Raises:
+        ConfigError: they are others.
+    """
+    if list(vocabulary) != facts["vocabulary"]:
+        raise ConfigError(
+            f"`model.weights`: {weights} has another vocabulary than when the data was prepared: another version was"
+            " pushed meanwhile. Run the pipeline again."
+        )
 
 
 def count_arrays(path: Path) -> int:

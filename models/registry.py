@@ -32,7 +32,7 @@ FAMILIES: Final[Mapping[Modality, Mapping[str, str]]] = {
 }
 """Shipped families by what they are for; a name may stand for one of each kind."""
 
-PRETRAINABLE: Final = ("bert",)
+PRETRAINABLE: Final = ("bert", "transformer")
 """Those that texts without labels can teach (`task: pretraining`)."""
 
 _KINDS: Final[Mapping[Modality, str]] = {"text": "texts", "image": "pictures"}

@@ -49,12 +49,12 @@ class Tensors:
     def __init__(self, folder: Path, config: Mapping[str, Any], weights: str) -> None:
         self._architecture, self._weights = ARCHITECTURES[config["model_type"]], weights
         expected = self._architecture.shapes(_sizes(config, self._architecture.sizes, weights))
-        self._files = _files(folder, weights)
-        there: Shapes = read(self._headers, weights)
+        self._files = files_of(folder, weights)
+        there: Shapes = read(lambda: shapes_of(self._files), weights)
         prefix = f"{config['model_type']}."
         self._prefix = prefix if any(prefix + name in there for name in expected) else ""
         self._old_norms = f"{self._prefix}embeddings.LayerNorm.gamma" in there
-        _check({self._stored(name): shape for name, shape in expected.items()}, there, weights)
+        check_tensors({self._stored(name): shape for name, shape in expected.items()}, there, weights)
 
     def assign(self, encoder: "keras.Model") -> None:
         """Gives an encoder of KerasHub's layers these values.
@@ -78,15 +78,6 @@ class Tensors:
         if self._old_norms:
             name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
         return self._prefix + name
-
-    def _headers(self) -> Shapes:
-        from safetensors import safe_open
-
-        shapes: Shapes = {}
-        for path in self._files:
-            with safe_open(path, framework="np") as file:
-                shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
-        return shapes
 
     @contextmanager
     def _opened(self) -> "Iterator[Callable[[str], np.ndarray]]":
@@ -126,8 +117,23 @@ def _sizes(config: Mapping[str, Any], names: Sequence[str], weights: str) -> dic
     return {name: config[name] for name in names}
 
 
-def _files(folder: Path, weights: str) -> list[Path]:
-    """The safetensors files of a folder: one, or those that its index names."""
+def shapes_of(files: Sequence[Path]) -> Shapes:
+    """Shapes of the tensors in safetensors files, from their headers."""
+    from safetensors import safe_open
+
+    shapes: Shapes = {}
+    for path in files:
+        with safe_open(path, framework="np") as file:
+            shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
+    return shapes
+
+
+def files_of(folder: Path, weights: str) -> list[Path]:
+    """The safetensors files of a folder: one, or those that its index names.
+
+    Raises:
+        ConfigError: there is none; where a pickle is in its place, that is said.
+    """
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / _INDEX).is_file():
@@ -149,8 +155,12 @@ def _files(folder: Path, weights: str) -> list[Path]:
     raise ConfigError(f"`model.weights`: the folder must hold {WEIGHTS}. Received: {weights}, which has none")
 
 
-def _check(expected: Shapes, there: Shapes, weights: str) -> None:
-    """That the tensors are the expected ones, but for those of a head."""
+def check_tensors(expected: Shapes, there: Shapes, weights: str) -> None:
+    """That the tensors are the expected ones, but for those of a head.
+
+    Raises:
+        ConfigError: some are missing, not known, or of another shape.
+    """
     wrong = [
         ("missing", [name for name in expected if name not in there]),
         ("not known", [name for name in there if name not in expected and not _PASSED_OVER.fullmatch(name)]),

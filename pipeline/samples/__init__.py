@@ -51,7 +51,12 @@ SAMPLES: Final[Mapping[str, Sample]] = {
                 ),
             }
         ),
-        recipes=("reuters-r8-linear.yaml", "reuters-r8-lstm.yaml", "reuters-r8-transformer.yaml"),
+        recipes=(
+            "reuters-r8-linear.yaml",
+            "reuters-r8-lstm.yaml",
+            "reuters-r8-transformer.yaml",
+            "reuters-r8-pretraining.yaml",
+        ),
         source="Reuters-21578, the R8 split: news stories under 8 topics, 5,485 to train on and 2,189 to test",
     ),
     "mnist-5k": Sample(

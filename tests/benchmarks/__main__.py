@@ -19,6 +19,7 @@ SUBJECTS = (
     "accuracy",
     "fine_tuning",
     "pytorch",
+    "pretraining",
     "explanation",
     "pictures",
     "images",
