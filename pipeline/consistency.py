@@ -220,8 +220,8 @@ def _pretraining(config: PipelineConfig) -> Iterator[Contradiction]:
     for name in ("class_weights", "label_smoothing"):
         if config.training.get(name):
             yield ("training", name), "is for classification; with `task: pretraining` leave it out."
-    if config.monitoring and config.monitoring.labels:
-        yield ("monitoring", "labels"), "tells of answers right or wrong; with `task: pretraining` leave it out."
+    if config.monitoring:
+        yield ("monitoring",), "looks at answers that tell a label; with `task: pretraining` leave it out."
     if config.training.get("warm_start") == "champion":
         yield (
             ("training", "warm_start"),

@@ -109,7 +109,7 @@ class Accumulator:
     slices: dict[str, PairTally] = field(default_factory=dict)
     unknown_labels: dict[bytes, int] = field(default_factory=dict)
     best_scores: Distribution = field(default_factory=Distribution)
-    """The candidate's score of its likeliest class, or its number, by example."""
+    """The candidate's score of its likeliest class, or its number, by example; nothing of hidden words."""
 
     @classmethod
     def empty(cls, settings: TallySettings) -> "Accumulator":
@@ -134,6 +134,8 @@ class Accumulator:
     def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.settings.task == "regression":
             return scores
+        if self.settings.task == "pretraining":
+            return scores[:0, 0]
         return np.round(scores[:, : self.settings.classes].max(axis=1), SCORE_DIGITS)
 
     def _slice(self, key: str) -> PairTally:

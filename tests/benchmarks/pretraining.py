@@ -28,7 +28,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     seeds = range(1, 1 + max(2, bench.runs(_SEEDS)))
     alone = _accuracies(bench, "pretraining-none", {**_NETWORK, **_ENCODER}, seeds)
     started = _accuracies(bench, "pretraining-tuned", {**_NETWORK, "weights": str(pushed)}, seeds)
-    yield Row("... R8 test accuracy with a tenth of the labels", statistics.median(started), "%", statistics.median(alone))
+    yield Row(
+        "... R8 test accuracy with a tenth of the labels", statistics.median(started), "%", statistics.median(alone)
+    )
     gains = [ours - theirs for ours, theirs in zip(started, alone, strict=True)]
     low, high = stats.t.interval(_CONFIDENCE, len(gains) - 1, statistics.mean(gains), stats.sem(gains))
     what = f"... gain of {len(gains)} seeds ({low:.2f} to {high:.2f}), lower end of the interval"
@@ -39,7 +41,9 @@ def _pretrained(bench: Bench) -> tuple[Path, float]:
     """The folder of the encoder, and the perplexity of words in texts that it has not seen."""
     training: dict[str, Any] = {"epochs": 2} if bench.quick else {}
     off = {"leakage": {"severity": "off"}}
-    file = bench.pipeline("pretraining", {**_NETWORK, **_ENCODER}, training=training, task="pretraining", validation=off)
+    file = bench.pipeline(
+        "pretraining", {**_NETWORK, **_ENCODER}, training=training, task="pretraining", validation=off
+    )
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     del content["data"]["label"]
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

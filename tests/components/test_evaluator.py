@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from components.component import Context
 from components.evaluator import Evaluator, check_rules
+from components.metrics.masked import OUTPUTS
 from schemas.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
 from schemas.config import EvaluationConfig
 from schemas.errors import ConfigError, DataError, TrainworksError
@@ -45,6 +46,8 @@ class _Echo(tf.Module):
         numbers = tf.strings.to_number(parts)
         if self._regression:
             return {"prediction": numbers[:, 0]}
+        if self._outputs == len(OUTPUTS):
+            return {name: numbers[:, place] for place, name in enumerate(OUTPUTS)}
         return {"scores": numbers[:, :3], "box": numbers[:, 3:]} if self._outputs == 7 else {"scores": numbers}
 
 
@@ -66,6 +69,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
         "two_classes": _export(root / "two", _Echo("champion_scores", 2), CLASSES[:2]),
         "regressor": _export(root / "regressor", _Echo("scores", 1, regression=True), []),
         "localizer": _export(root / "localizer", _Echo("scores", 7), CLASSES),
+        "encoder": _export(root / "encoder", _Echo("scores", 5), []),
+        "champion_encoder": _export(root / "champion_encoder", _Echo("champion_scores", 5), []),
         "other_signature": _export(root / "other", _Echo("scores", 3), CLASSES, "serving_default"),
     }
 
@@ -729,3 +734,39 @@ def test_a_class_and_its_box_are_judged_together(judged, models):
     rows.boxes = [*boxes[:3], []]
     with pytest.raises(DataError, match="must have one number in `left`"):
         judged(rows, models["localizer"], task="localization", box=sides)
+
+
+def _encoder_rows(count: int = 120) -> Rows:
+    """What two encoders say of hidden words; labels are there and not looked at."""
+    random = np.random.default_rng(8)
+    masked = random.integers(0, 12, count)
+    common = [masked // 8, masked * 5.0]
+    candidate = np.stack([masked, masked // 2, masked * 3.0, *common], axis=1)
+    champion = np.stack([masked, masked // 3, masked * 3.5, *common], axis=1)
+    return Rows(scores=candidate, labels=["cat"] * count, champion=champion, length=[i % 2 for i in range(count)])
+
+
+def test_hidden_words_are_judged_without_labels(judged, models):
+    rows = _encoder_rows()
+    options = {"task": "pretraining", "label": None}
+    outcome = judged(rows, models["encoder"], {"slices": ["length"]}, champion=models["champion_encoder"], **options)
+    sums = rows.scores.sum(axis=0)
+    metrics = outcome.evaluation.metrics()
+    assert metrics["masked_accuracy"] == pytest.approx(sums[1] / sums[0])
+    assert metrics["perplexity"] == pytest.approx(np.exp(3.0))
+    assert outcome.report.comparison.differences["perplexity"].value == pytest.approx(np.exp(3.0) - np.exp(3.5))
+    assert set(outcome.report.slices) == {"length=0", "length=1"}
+    (rule,) = outcome.verdict.rules
+    assert (rule.rule, rule.verdict) == ("perplexity < frequency of each piece", "passed")
+    assert rule.expected == f"less than {np.exp(5.0):.4g}"
+
+
+def test_encoders_of_other_vocabularies_are_not_compared(judged, models):
+    for name in ("encoder", "champion_encoder"):
+        models[name].checkpoint.mkdir(parents=True, exist_ok=True)
+        (models[name].checkpoint / "vocab.txt").write_text(name)
+    rule = {"metric": "perplexity", "champion": True, "no_worse_by": 1.0}
+    options = {"task": "pretraining", "label": None, "champion": models["champion_encoder"]}
+    outcome = judged(_encoder_rows(), models["encoder"], {"require": [rule]}, **options)
+    assert outcome.report.comparison is None
+    assert "the champion has another vocabulary" in outcome.verdict.rules[0].expected + outcome.verdict.rules[0].found

@@ -127,6 +127,15 @@ def test_a_sound_file_has_no_contradictions(tmp_path: Path) -> None:
             "`training.class_weights` is for classification; with `task: pretraining` leave it out.",
         ),
         (
+            {"task": "pretraining", "data": {"label": None}, "monitoring": {"logs": "logs"}},
+            "`monitoring` looks at answers that tell a label; with `task: pretraining` leave it out.",
+        ),
+        (
+            {"task": "pretraining", "data": {"label": None}, "training": {"warm_start": "champion"}},
+            "`training.warm_start` is for tasks with a label; with `task: pretraining` name what was pushed as"
+            " `model.weights`. Received: champion",
+        ),
+        (
             {"task": "pretraining", "data": {"label": None}, "training": {"monitor": "val_accuracy"}},
             "`training.monitor` must be a number that pretraining has, such as val_loss. Received: val_accuracy",
         ),
