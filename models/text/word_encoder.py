@@ -80,7 +80,7 @@ def open_word_encoder(weights: str, base: Path) -> WordEncoder:
     folder = base / weights
     folder = checkpoint_folder(folder) if folder.is_dir() else folder
     config = json_object(folder / "config.json", weights) if (folder / "config.json").is_file() else {}
-    sizes = {name: config.get(name) for name in EncoderSizes.__dataclass_fields__}
+    sizes: dict[str, Any] = {name: config.get(name) for name in EncoderSizes.__dataclass_fields__}
     known = config.get("model_type") == _MODEL_TYPE
     if not known or not all(type(size) is int and size > 0 for size in sizes.values()):
         raise ConfigError(
