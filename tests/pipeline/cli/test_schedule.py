@@ -79,6 +79,16 @@ def test_once_runs_what_was_asked_for_and_says_how_it_went(
     assert re.search(r"mail: failed: ExampleGen failed: .*none\.csv", status.stdout)
 
 
+def test_a_run_takes_no_code_from_the_folder_that_the_daemon_stands_in(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file.parent / "yaml.py").write_text("raise SystemExit('somebody else\'s code')", encoding="utf-8")
+    monkeypatch.chdir(file.parent)
+    daemon(file, "--once").wait(60)
+    invoke("schedule", "--trigger", file)
+    assert re.search(r"ExampleGen failed: .*none\.csv", daemon(file, "--once").communicate(timeout=120)[1])
+
+
 def test_status_tells_the_next_fire_time_in_its_zone(
     file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
 ) -> None:
