@@ -166,5 +166,5 @@ def _why_wait(spans: SpansConfig, heads: Sequence[str], base: Path, age: float) 
     if not spans.settles_after or age >= spans.settles_after:
         return ""
     if age < 0:
-        return f"changed {-age:.0f} s in the future, says its time"
+        return f"dated {-age:.0f} s in the future"
     return f"changed {age:.0f} s ago, settles after {spans.settles_after:g} s"

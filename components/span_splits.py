@@ -8,7 +8,7 @@ from components.span_files import SpanFiles
 from components.spans import FoundSpans
 from schemas.config import DataConfig, SpansConfig
 from schemas.errors import DataError
-from schemas.spans import in_ranges
+from schemas.spans import told
 
 
 def data_of_spans(data: DataConfig, found: FoundSpans, base: Path) -> DataConfig:
@@ -73,7 +73,7 @@ def _no_span(data: DataConfig, found: FoundSpans, base: Path) -> str:
     if found.waiting:
         return f"{rule}; {found.left_for_later()}. Wait for it, or see `data.spans.settle_seconds` and `marker`."
     if found.empty:
-        return f"{rule}; without a file, or with files of no bytes only: {in_ranges(one.span for one in found.empty)}."
+        return f"{rule}; without a file, or with files of no bytes only: {told(one.span for one in found.empty)}."
     return f"{rule}. Nothing fits that `data.spans` lets in."
 
 

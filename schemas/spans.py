@@ -47,28 +47,22 @@ def _name(number: int, *, dated: bool) -> str:
     return span_to_day(number).isoformat() if dated else str(number)
 
 
-def in_ranges(spans: Iterable[Span]) -> str:
-    """`1-6, 8`, or `2026-11-01 to 2026-11-06, 2026-11-08`."""
+def told(spans: Iterable[Span]) -> str:
+    """One line on spans: `1-6, 8`, or `2026-11-01 to 2026-11-06 version 1, 2026-11-08 version 2`."""
     runs: list[list[Span]] = []
     for span in sorted(spans):
-        if runs and runs[-1][-1].number + 1 == span.number:
+        last = runs[-1][-1] if runs else None
+        if last and (last.number + 1, last.version) == (span.number, span.version):
             runs[-1].append(span)
         else:
             runs.append([span])
     return ", ".join(_range(run[0], run[-1]) for run in runs)
 
 
-def told(spans: Iterable[Span]) -> str:
-    """One line on the spans of a run: `1-6, 8`, and the version of the newest where it has one."""
-    ordered = sorted(spans)
-    newest = f", newest {ordered[-1]}" if ordered and ordered[-1].version else ""
-    return f"{in_ranges(ordered)}{newest}"
-
-
 def _range(first: Span, last: Span) -> str:
     if first == last:
-        return first.name
-    return f"{first.name} to {last.name}" if first.dated else f"{first.name}-{last.name}"
+        return str(first)
+    return f"{first.name} to {last}" if first.dated else f"{first.name}-{last}"
 
 
 def as_json(spans: Iterable[Span]) -> list[dict[str, int | str]]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from schemas.errors import ConfigError
 if TYPE_CHECKING:
     from pipeline.lineage.records import Relative, StoredArtifact, StoredExecution
     from pipeline.lineage.store import Lineage
+    from schemas.artifacts import Property
 
 
 @click.command("lineage")
@@ -73,8 +74,8 @@ def _write(
     click.echo(f"#{found.id} {found.type_name}  {printable(short(found.uri))}")
     if producer is not None:
         click.echo(f"made by {producer.node} in run {producer.run_id}")
-    for name, value in found.properties.items():
-        click.echo(f"  {name}: {printable(str(value))}")
+    for name, value in _said(found.properties):
+        click.echo(f"  {name}: {printable(value)}")
     for title, relatives, tie in (
         ("made from", ancestors, "read by"),
         ("what was made from it", descendants, "made by"),
@@ -89,6 +90,15 @@ def _write(
         click.echo("raw files")
         for path in raw:
             click.echo(f"  {printable(short(Path(path)))}")
+
+
+def _said(properties: "Mapping[str, Property]") -> Iterator[tuple[str, str]]:
+    """Properties as people read them: a thousand spans in ranges."""
+    from schemas.spans import PROPERTIES, spans_in, told
+
+    yield from ((name, str(value)) for name, value in properties.items() if name not in PROPERTIES)
+    if spans := spans_in(properties):
+        yield "spans", told(spans)
 
 
 def _described(

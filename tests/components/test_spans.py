@@ -81,7 +81,7 @@ def test_what_waits_is_said_in_one_line(six: Path) -> None:
     found = find_spans(config(), six, NOW)
     assert found.left_for_later() == (
         "left for the next run, still being written: span 6 (changed 12 s ago, settles after 60 s); "
-        "5 (changed 3600 s in the future, says its time)"
+        "5 (dated 3600 s in the future)"
     )
     assert find_spans(config(), six, NOW + 100_000).left_for_later() == ""
 

@@ -1,12 +1,13 @@
 """How spans are told to people and to lineage."""
 
-from schemas.spans import Span, in_ranges, properties_of, spans_in
+from schemas.spans import Span, properties_of, spans_in, told
 
 
 def test_runs_of_spans_are_told_as_ranges() -> None:
-    assert in_ranges(map(Span, [3, 1, 2, 8, 10, 11])) == "1-3, 8, 10-11"
-    assert in_ranges(Span(number, dated=True) for number in (0, 1, 20782)) == "1970-01-01 to 1970-01-02, 2026-11-25"
-    assert in_ranges([]) == ""
+    assert told(map(Span, [3, 1, 2, 8, 10, 11])) == "1-3, 8, 10-11"
+    assert told(Span(number, dated=True) for number in (0, 1, 20782)) == "1970-01-01 to 1970-01-02, 2026-11-25"
+    assert told([Span(1, 2), Span(2, 2), Span(3, 1), Span(4)]) == "1-2 version 2, 3 version 1, 4"
+    assert told([]) == ""
 
 
 def test_a_span_is_told_with_its_version() -> None:

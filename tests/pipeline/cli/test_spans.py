@@ -93,7 +93,11 @@ def test_a_run_repeats_when_a_span_comes_and_only_then(
         {"span": 20781, "version": 1, "name": "2026-11-24"},
     ]
     shown = invoke("show", "latest").stdout.splitlines()
-    assert "spans     2026-11-23 to 2026-11-25, newest 2026-11-25 version 1" in shown
+    assert "spans     2026-11-23 version 2, 2026-11-24 to 2026-11-25 version 1" in shown
+    assert (
+        "  spans: 2026-11-23 version 2, 2026-11-24 to 2026-11-25 version 1"
+        in invoke("lineage", "3").stdout.splitlines()
+    )
     assert invoke("runs").stdout.splitlines()[1].split()[-1] == "span"
 
 
