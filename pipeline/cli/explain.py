@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pipeline.cli.inputs import check_files, rows_of
+from pipeline.cli.written_file import check_target, write_target
 from pipeline.explanation import Explanation, explanations
 from pipeline.explanation_page import page
 from pipeline.prediction import Row, SavedModel
 from pipeline.tables import is_terminal, printable, width_of
-from schemas.errors import ConfigError
-from schemas.files import write_atomically
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,8 +35,8 @@ def command(model: Path, inputs: tuple[str, ...], *, steps: int, top: int, html:
     """An INPUT is as for `trainworks predict`. Of a text, words are told that speak for the answer and against it
     (integrated gradients); of a picture, places (Grad-CAM)."""
     check_files(inputs)
-    if html and not html.resolve().parent.is_dir():
-        raise ConfigError(f"`--html` must be a file in a folder that is there. Received: {html}")
+    if html:
+        check_target(html, "--html")
     loaded = SavedModel(model)
     found = []
     for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps):
@@ -48,7 +47,7 @@ def command(model: Path, inputs: tuple[str, ...], *, steps: int, top: int, html:
         if html:
             found.append(explanation)
     if html:
-        write_atomically(page(found, top=top).encode(), html)
+        write_target(page(found, top=top), html, "--html")
 
 
 def _explained(model: SavedModel, rows: Iterator[Row], steps: int) -> Iterator[Explanation]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipeline.cli.run_options import set_option
+from pipeline.cli.written_file import check_target, write_target
 
 if TYPE_CHECKING:
     from pipeline.export.container import Container
@@ -153,10 +154,9 @@ def _described(container: dict[str, Any]) -> "Container":
 
 
 def _write(text: str, out: Path | None) -> None:
-    from schemas.files import write_atomically
-
     if out is None:
         click.echo(text, nl=False)
-    else:
-        write_atomically(text.encode(), out)
-        click.echo(f"written: {out}", err=True)
+        return
+    check_target(out, "--out")
+    write_target(text, out, "--out")
+    click.echo(f"written: {out}", err=True)

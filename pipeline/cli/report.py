@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.workspace_option import find_run, lineage_option, run_log, stored_lineage, workspace_option
+from pipeline.cli.written_file import check_target, write_target
 
 
 @click.command("report")
@@ -24,15 +25,13 @@ def command(run: str, workspace: Path, lineage: str | None, out: Path | None) ->
     """
     from pipeline.report.page import report
     from pipeline.tables import short
-    from schemas.errors import ConfigError
-    from schemas.files import write_atomically
 
-    if out is not None and not out.resolve().parent.is_dir():
-        raise ConfigError(f"`--out` must be a file in a folder that is there. Received: {out}")
+    if out is not None:
+        check_target(out, "--out")
     with stored_lineage(workspace, lineage) as store:
         summary = find_run(store, run)
         executions = store.for_run(summary.run_id)
     path = out or Path(f"report-{summary.run_id}.html")
     text = report(summary, executions, log=run_log(workspace, summary.run_id))
-    write_atomically(text.encode("utf-8", "backslashreplace"), path)
+    write_target(text, path, "--out")
     click.echo(short(path.resolve()))
