@@ -11,6 +11,8 @@ from pipeline.cli.written_file import check_target, write_target
 
 if TYPE_CHECKING:
     from pipeline.export.container import Container
+    from pipeline.export.starts import Starts
+    from schemas.config import PipelineConfig
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -58,13 +60,12 @@ def airflow(
     from pipeline.assembly import pipeline_from_file
     from pipeline.export.airflow import dag
     from pipeline.export.command import Command, installed_program
-    from pipeline.export.starts import starts_of
     from schemas.pipeline_file import load
 
     where = str(workspace.resolve()) if workspace else None
     calls = Command(program or installed_program(), str(file.resolve()), where, overrides)
     pipeline = pipeline_from_file(file, overrides)
-    _write(dag(pipeline, starts_of(load(file, overrides)), calls), out)
+    _write(dag(pipeline, _starts(load(file, overrides)), calls), out)
 
 
 def _container(function: CommandT) -> CommandT:
@@ -115,7 +116,6 @@ def cronjob(*, file: Path, overrides: tuple[str, ...], out: Path | None, **conta
     """Write a Kubernetes CronJob that runs the whole pipeline in a pod, at the times of the schedule in FILE."""
     from pipeline.assembly import pipeline_from_file
     from pipeline.export.cronjob import cronjob
-    from pipeline.export.starts import starts_of
     from schemas.pipeline_file import load
 
     described = _described(container)
@@ -123,7 +123,7 @@ def cronjob(*, file: Path, overrides: tuple[str, ...], out: Path | None, **conta
     config = load(file, overrides)
     replace = config.schedule is not None and config.schedule.overlap == "cancel-previous"
     calls = described.command(file, overrides)
-    _write(cronjob(config.name, starts_of(config), described, calls, replace=replace), out)
+    _write(cronjob(config.name, _starts(config), described, calls, replace=replace), out)
 
 
 @command.command("systemd", short_help="A unit of the retraining daemon for systemd.")
@@ -145,6 +145,18 @@ def systemd(
         pipeline_from_file(file)
     daemon = Daemon(program or installed_program(), [(file, load(file)) for file in files], workspace, user)
     _write(unit(daemon), out)
+
+
+def _starts(config: "PipelineConfig") -> "Starts":
+    """When the pipeline starts; what is left out of that is said."""
+    from pipeline.export.starts import starts_of
+
+    starts = starts_of(config)
+    for name in starts.left_out:
+        click.echo(
+            f"warning: `schedule.{name}` starts nothing there: only `trainworks schedule` looks for it", err=True
+        )
+    return starts
 
 
 def _described(container: dict[str, Any]) -> "Container":

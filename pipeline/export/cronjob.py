@@ -12,6 +12,7 @@ from pipeline.export.container import Container, label
 from pipeline.export.starts import Starts
 from pipeline.lineage_url import LINEAGE_VARIABLE
 from pipeline.result import REFUSED
+from schemas.cron import Cron
 from schemas.errors import ConfigError
 
 _LONGEST_NAME: Final = 52
@@ -39,7 +40,7 @@ def cronjob(name: str, starts: Starts, container: Container, command: Command, *
             f" hour or a day, such as `15m`, `6h` or `1d`. Received: {received}"
         )
     spec = {
-        "schedule": starts.cron,
+        "schedule": _without_seven(starts.cron),
         "timeZone": starts.timezone,
         "concurrencyPolicy": "Replace" if replace else "Forbid",
         "startingDeadlineSeconds": _LATE_SECONDS,
@@ -54,6 +55,14 @@ def cronjob(name: str, starts: Starts, container: Container, command: Command, *
         "spec": spec,
     }
     return yaml.safe_dump(job, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _without_seven(cron: str) -> str:
+    """The expression with Sunday as 0, the only number that Kubernetes has for it."""
+    fields = cron.split()
+    if len(fields) == 5 and "7" in fields[4]:
+        fields[4] = ",".join(map(str, Cron.parse(cron).weekdays))
+    return " ".join(fields)
 
 
 def _job(name: str, container: Container, command: Command) -> Json:

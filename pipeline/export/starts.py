@@ -1,9 +1,9 @@
 """When an orchestrator is to start a pipeline: section `schedule` as a cron expression with a zone, or as a period."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from schemas.config import PipelineConfig
+from schemas.config import PipelineConfig, ScheduleConfig
 from schemas.errors import ConfigError
 from schemas.period import seconds_of
 
@@ -19,11 +19,13 @@ class Starts:
         cron: a cron expression of five fields, or a macro such as `@daily`.
         timezone: its zone, such as `Europe/Berlin`.
         seconds: a period that no cron expression stands for.
+        left_out: what only `trainworks schedule` looks for.
     """
 
     cron: str | None = None
     timezone: str = _UTC
     seconds: int | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def starts_of(config: PipelineConfig) -> Starts:
@@ -33,8 +35,13 @@ def starts_of(config: PipelineConfig) -> Starts:
         ConfigError: the file gives both `cron` and `every`.
     """
     schedule = config.schedule
-    if schedule is None or not (schedule.cron or schedule.every):
+    if schedule is None:
         return Starts()
+    left_out = tuple(name for name in ("on_new_span", "on_drift") if getattr(schedule, name))
+    return replace(_timed(config, schedule), left_out=left_out)
+
+
+def _timed(config: PipelineConfig, schedule: ScheduleConfig) -> Starts:
     if schedule.cron and schedule.every:
         place = f"{config.source.place(('schedule',))}: " if config.source else ""
         raise ConfigError(
@@ -43,7 +50,8 @@ def starts_of(config: PipelineConfig) -> Starts:
         )
     if schedule.cron:
         return Starts(cron=schedule.cron, timezone=schedule.timezone or _local_zone())
-    assert schedule.every is not None
+    if not schedule.every:
+        return Starts()
     seconds = seconds_of(schedule.every)
     cron = _cron_of(seconds)
     return Starts(cron=cron) if cron else Starts(seconds=seconds)

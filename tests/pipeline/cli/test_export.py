@@ -47,3 +47,10 @@ def test_a_folder_that_is_not_there_is_not_made(file: Path, invoke: Callable[...
 def test_a_container_needs_an_image(file: Path, invoke: Callable[..., Any]) -> None:
     result = invoke("export", "kubeflow", file)
     assert result.exit_code == 2 and "Missing option '--image'" in result.stderr
+
+
+def test_what_starts_nothing_there_is_said(file: Path, invoke: Callable[..., Any]) -> None:
+    schedule = "schedule={cron: '0 3 * * *', on_drift: 1h}"
+    result = invoke("export", "airflow", file, "--set", schedule, "--set", "monitoring={logs: requests/*}")
+    assert result.exit_code == 0
+    assert "warning: `schedule.on_drift` starts nothing there: only `trainworks schedule` looks for it" in result.stderr

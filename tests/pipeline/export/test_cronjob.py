@@ -68,6 +68,14 @@ def test_a_start_may_take_the_place_of_the_run_before(file: Path, export: Callab
     assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 */6 * * *", "UTC", "Replace")
 
 
+@pytest.mark.parametrize(
+    ("cron", "written"), [("0 3 * * 5-7", "0 3 * * 0,5,6"), ("7 7 * * 0", "7 7 * * 0"), ("@daily", "@daily")]
+)
+def test_sunday_is_0(file: Path, export: Callable[..., str], cron: str, written: str) -> None:
+    text = export("cronjob", file, "--image", "i", "--set", f"schedule={{cron: '{cron}'}}")
+    assert yaml.safe_load(text)["spec"]["schedule"] == written
+
+
 @pytest.mark.parametrize(("schedule", "received"), [("null", "neither"), ("{every: 5h}", "every 18000 s")])
 def test_times_that_a_cron_job_cannot_have(file: Path, schedule: str, received: str) -> None:
     result = CliRunner().invoke(

@@ -34,6 +34,11 @@ def test_without_a_schedule_nothing_starts_it(file: Path) -> None:
     assert starts(file, "null") == Starts()
 
 
+def test_what_only_the_daemon_looks_for_is_named(file: Path) -> None:
+    found = starts(file, "{cron: '0 3 * * *', timezone: UTC, on_drift: 1h}")
+    assert (found.cron, found.left_out) == ("0 3 * * *", ("on_drift",))
+
+
 def test_an_orchestrator_takes_one_of_the_two(file: Path) -> None:
     with pytest.raises(ConfigError, match=r": An orchestrator starts a pipeline by one of `cron` and `every`"):
         starts(file, "{cron: '0 3 * * *', every: 6h}")
