@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.lineage.records import StoredArtifact, StoredExecution
+from pipeline.lineage.records import RunSummary, StoredArtifact, StoredExecution
 from pipeline.report.evaluation import Evaluated, evaluated
+from pipeline.report.page import report
 from schemas.evaluation import (
     Baseline,
     Comparison,
+    Confusion,
     ConfusionMatrix,
     EvaluationReport,
     Measurement,
@@ -17,7 +19,8 @@ from schemas.evaluation import (
 )
 
 
-def shown(folder: Path, **parts: Any) -> Evaluated:
+def execution_of(folder: Path, **parts: Any) -> StoredExecution:
+    """An evaluation that has published a report with these parts."""
     whole: dict[str, Any] = {
         "task": "classification",
         "split": "test",
@@ -33,10 +36,11 @@ def shown(folder: Path, **parts: Any) -> Evaluated:
     }
     (folder / "metrics.json").write_bytes(EvaluationReport(**whole).to_json())
     artifact = StoredArtifact(1, "ModelEvaluation", folder, {}, "")
-    execution = StoredExecution(
-        1, "p", "r", "Evaluator", "Evaluator", "complete", 0, 1, "", {}, {"evaluation": artifact}
-    )
-    found = evaluated(execution)
+    return StoredExecution(1, "p", "r", "Evaluator", "Evaluator", "complete", 0, 1, "", {}, {"evaluation": artifact})
+
+
+def shown(folder: Path, **parts: Any) -> Evaluated:
+    found = evaluated(execution_of(folder, **parts))
     assert found is not None
     return found
 
@@ -77,3 +81,33 @@ def test_a_matrix_too_large_to_read_is_left_to_the_list_of_mistakes(tmp_path: Pa
     labels = tuple(f"class {number}" for number in range(41))
     matrix = ConfusionMatrix(labels=labels, counts=tuple((0,) * 41 for _ in labels))
     assert shown(tmp_path, confusion_matrix=matrix).matrix == []
+
+
+def test_the_page_has_every_part(tmp_path: Path) -> None:
+    loss = Metric(value=2.5, low=2.0, high=3.0)
+    comparison = Comparison(champion={"mse": loss}, differences={"mse": Metric(value=-0.25, low=-0.5, high=0.0)})
+    execution = execution_of(
+        tmp_path,
+        task="regression",
+        overall={"mse": loss},
+        undefined={"r2": "all labels are the same"},
+        champion="/models/7",
+        comparison=comparison,
+        confusions=(Confusion(label="a", predicted="b", count=1234),),
+        slices={"lang=<de>": Measurement(examples=2, metrics={"mse": loss}, comparison=comparison)},
+        unknown_labels=3,
+        notes=("the champion knows fewer classes",),
+    )
+    text = " ".join(report(RunSummary("r", "p", "p.yaml", "succeeded", 0, 1000), [execution]).split())
+    for part in (
+        '<td class="number">2.0000 to 3.0000</td>',
+        '<td class="number">-0.2500</td>',
+        "undefined: all labels are the same",
+        "The champion was asked the same examples: <code>/models/7</code>",
+        '<td dir="auto">a</td><td dir="auto">b</td><td class="number">1,234</td>',
+        "lang=&lt;de&gt;",
+        "3 labels are unknown to the model.",
+        "the champion knows fewer classes",
+    ):
+        assert part in text, part
+    assert "Confusion matrix" not in text
