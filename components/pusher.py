@@ -26,6 +26,8 @@ class Pusher(Component):
 
     With examples, it holds warm-up requests (components/warmup.py), unless the model brings its own.
 
+    Under the policy `canary` a version is loaded beside the one that serves, until `trainworks promote` decides.
+
     A version names the SHA-256 of each of its files, and is signed where there is a key (schemas/manifest.py).
     """
 
@@ -53,6 +55,7 @@ class Pusher(Component):
             ConfigError: `model_name` is not the name of a folder, or the key cannot be used.
             TrainworksError: the model is not blessed, there is no exported model, or it cannot be copied.
         """
+        from components.release.takeover import take_over
         from components.versions import push_version
 
         self._check_name()
@@ -69,6 +72,8 @@ class Pusher(Component):
             context.logger.info("Version %s of %s is this very model; not pushed again", pushed.path.name, folder)
         else:
             context.logger.info("Pushed version %s to %s", pushed.path.name, pushed.path)
+        if said := take_over(context.base, self.push, self.model_name, pushed):
+            context.logger.warning("Version %s %s", pushed.path.name, said)
         properties: dict[str, Property] = {
             "pushed_version": int(pushed.path.name),
             "pushed_destination": str(pushed.path),
@@ -76,7 +81,7 @@ class Pusher(Component):
         self.pushed_model = PushedModel(uri=pushed.path, properties={**self.pushed_model.properties, **properties})
 
     def still_valid(self) -> bool:
-        """Whether the pushed version is still there, whole, and the one that is served: no other was pushed since."""
+        """Whether the pushed version is still there, whole, and the one that serves, or is on probation."""
         from components.versions import is_served
 
         return is_served(self.pushed_model.uri)

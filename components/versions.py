@@ -133,18 +133,18 @@ def versions(folder: Path) -> dict[int, Path]:
 
 
 def is_served(version_folder: Path) -> bool:
-    """Whether a version is the newest of its model, the one that servers take, and no file of it is gone or cut.
+    """Whether a version serves or is on probation, and no file of it is gone or cut.
 
     Compares sizes: reading gigabytes is for whoever pushes.
     """
-    if not version_folder.parent.is_dir() or _newest(version_folder.parent) != version_folder:
+    folder = version_folder.parent
+    numbered, record = versions(folder) if folder.is_dir() else {}, ReleaseRecord.read(folder)
+    if version_folder not in (
+        numbered.get(number) for number in (record.serving(numbered), record.candidate) if number
+    ):
         return False
     manifest = read_manifest(version_folder)
     return manifest is not None and all(_size(version_folder / name) == size for name, size in manifest.sizes.items())
-
-
-def _newest(folder: Path) -> Path | None:
-    return next(reversed(versions(folder).values()), None)
 
 
 def _size(path: Path) -> int | None:
@@ -152,14 +152,20 @@ def _size(path: Path) -> int | None:
 
 
 def _adopt(content: _Content, folder: Path, key: bytes | None) -> Pushed | None:
-    """The newest version, if it holds the same files and may be served as it is."""
-    newest = _newest(folder)
-    if newest is None or (manifest := _verified(newest, key)) is None:
-        return None
-    same = manifest.files.keys() == content.names and all(
-        sha256(content.serving / file) == manifest.files[str(file)] for file in content.files
-    )
-    return Pushed(newest, adopted=True) if same else None
+    """The newest version, or one that is loaded, if it holds the same files and may be served as it is."""
+    numbered = versions(folder)
+    loaded = ReleaseRecord.read(folder).live(numbered)
+    for number in dict.fromkeys((*loaded, *list(numbered)[-1:])):
+        if number in numbered and _is_same(content, numbered[number], key):
+            return Pushed(numbered[number], adopted=True)
+    return None
+
+
+def _is_same(content: _Content, version_folder: Path, key: bytes | None) -> bool:
+    manifest = _verified(version_folder, key)
+    if manifest is None or manifest.files.keys() != content.names:
+        return False
+    return all(sha256(content.serving / file) == manifest.files[str(file)] for file in content.files)
 
 
 def _verified(version_folder: Path, key: bytes | None) -> Manifest | None:

@@ -20,6 +20,8 @@ from serving.interface import VersionStatus
 DEFAULT_PATH: Final = "/monitoring/prometheus/metrics"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _PREFIX: Final = ":tensorflow:serving:"
+_OWN_PREFIX: Final = ":trainworks:serving:"
+_INFERENCE: Final = ("Predict", "Classify", "Regress", "MultiInference")
 _MICROS: Final = 1e6
 _LATENCIES: Final = tuple(10 * 1.8**power for power in range(33))
 _BATCH_SIZES: Final = tuple(2**power for power in range(14))
@@ -52,6 +54,15 @@ class Metrics:
             f"{_PREFIX}batch_queue_length", "Batches that wait.", ("model_name",), registry=self._registry
         )
         self._children: dict[tuple[str, str, str], Any] = {}
+        self._version_counts = Counts[tuple[str, int, str]]()
+        self._version_latency = Histogram(
+            f"{_OWN_PREFIX}version_request_latency",
+            "Microseconds of a call, by the version that answered.",
+            ("model_name", "version"),
+            registry=self._registry,
+            buckets=_LATENCIES,
+        )
+        self._version_children: dict[tuple[str, int], Any] = {}
 
     def call_ended(self, call: Call) -> None:
         """Counts a call; see serving/calls.py."""
@@ -62,6 +73,17 @@ class Metrics:
         child = self._children.get(key)
         if child is None:
             child = self._children[key] = self._latency.labels(model, call.method, _ENTRY[call.front])
+        child.observe(call.seconds * _MICROS)
+        if call.version is not None and call.method in _INFERENCE:
+            self._version_called(call, call.version)
+
+    def _version_called(self, call: Call, version: int) -> None:
+        with self._lock:
+            self._version_counts[call.model, version, call.code.name] += 1
+        child = self._version_children.get((call.model, version))
+        if child is None:
+            child = self._version_latency.labels(call.model, str(version))
+            self._version_children[call.model, version] = child
         child.observe(call.seconds * _MICROS)
 
     def batch_of(self, model: str) -> Callable[[BatchRecord], None]:
@@ -84,10 +106,15 @@ class Metrics:
         """The counter, and the versions as they are now. (The library's own counters end in `_total`.)"""
         requests = Metric(f"{_PREFIX}request_count", "Calls by model and gRPC code.", "unknown")
         with self._lock:
-            counts = dict(self._counts)
+            counts, by_version = dict(self._counts), dict(self._version_counts)
         for (model, code), count in counts.items():
             requests.add_sample(requests.name, {"model_name": model, "status": code}, count)
         yield requests
+        answered = Metric(f"{_OWN_PREFIX}version_request_count", "Calls by model, version and gRPC code.", "unknown")
+        for (model, number, code), count in by_version.items():
+            labels = {"model_name": model, "version": str(number), "status": code}
+            answered.add_sample(answered.name, labels, count)
+        yield answered
         versions = Metric(f"{_PREFIX}model_version_state", "1 for the state that a version is in.", "gauge")
         for model, statuses in self._models().items():
             for status in statuses:

@@ -1,10 +1,10 @@
-"""What a model's folder remembers of its releases, in `.release.json`: the models that were rolled back.
+"""What a model's folder remembers of its releases, in `.release.json`: what was rolled back, and who has which label.
 
 It stands with the versions, so that whoever pushes there keeps to it, whatever workspace or lineage they have. Model
 servers look for folders only. Readers need nothing; writers hold the folder's turn (components/versions.py).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,8 @@ from schemas.errors import TrainworksError
 from schemas.files import write_atomically
 
 RECORD: Final = ".release.json"
+STABLE: Final = "stable"
+CANARY: Final = "canary"
 
 
 class RolledBack(BaseModel):
@@ -36,6 +38,66 @@ class ReleaseRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     rolled_back: tuple[RolledBack, ...] = ()
+
+    stable: int | None = None
+    """The version with the label `stable`; None where there are no labels, and the newest serves."""
+    candidate: int | None = None
+    """The version that is on probation."""
+    since: float | None = None
+    """When the candidate got its label, in seconds since 1970; None while it is not known to be loaded."""
+    previous: int | None = None
+    """The version that was stable before, which stays loaded while there is no candidate: to roll back at once."""
+
+    def serving(self, versions: Iterable[int]) -> int | None:
+        """Of the versions on disk the one that serves; None where there is none."""
+        return self.stable if self.stable is not None else max(versions, default=None)
+
+    def live(self, versions: Iterable[int]) -> tuple[int, ...]:
+        """Of the versions on disk those that servers are to have loaded, the one that serves first."""
+        if self.stable is None:
+            return tuple(sorted(versions, reverse=True)[:1])
+        beside = self.previous if self.candidate is None else self.candidate
+        return (self.stable,) if beside is None else (self.stable, beside)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Label to version. A label may only be given to what is loaded."""
+        named = {STABLE: self.stable, CANARY: self.candidate if self.since is not None else None}
+        return {label: version for label, version in named.items() if version is not None}
+
+    def with_pushed(self, version: int, before: int | None) -> "ReleaseRecord":
+        """A record in which a version that was just pushed is the candidate, or, where nothing serves yet, stable.
+
+        Args:
+            before: the version that served without labels.
+        """
+        if self.stable is None and before in (None, version):
+            return self.model_copy(update={"stable": version})
+        if version in (self.stable, self.candidate):
+            return self
+        stable = before if self.stable is None else self.stable
+        return self.model_copy(update={"stable": stable, "candidate": version, "since": None})
+
+    def labelled(self, now: float) -> "ReleaseRecord":
+        """A record in which the candidate has its label."""
+        return self.model_copy(update={"since": now})
+
+    def promoted(self) -> "ReleaseRecord":
+        """A record in which the candidate is stable."""
+        update = {"stable": self.candidate, "candidate": None, "since": None, "previous": self.stable}
+        return self.model_copy(update=update)
+
+    def rejected(self) -> "ReleaseRecord":
+        """A record without the candidate."""
+        return self.model_copy(update={"candidate": None, "since": None})
+
+    def with_stable(self, version: int) -> "ReleaseRecord":
+        """A record in which another version is stable, and none a candidate."""
+        return self.model_copy(update={"stable": version, "candidate": None, "since": None, "previous": None})
+
+    def without_labels(self) -> "ReleaseRecord":
+        """A record in which the newest version serves."""
+        return ReleaseRecord(rolled_back=self.rolled_back)
 
     @classmethod
     def read(cls, folder: Path) -> "ReleaseRecord":

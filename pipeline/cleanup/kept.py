@@ -108,7 +108,8 @@ def versions_to_keep(folder: Path, newest: int) -> dict[Path, str]:
     numbered = versions(folder)
     if not numbered:
         return {}
-    wanted = {max(numbered): "the version that serves"}
+    serving, *beside = ReleaseRecord.read(folder).live(numbered)
+    wanted = {serving: "the version that serves", **dict.fromkeys(beside, "a version that is loaded beside it")}
     try:
         target = Releases(folder).target().version
         wanted.setdefault(target, "the version that a rollback goes back to")
@@ -116,4 +117,4 @@ def versions_to_keep(folder: Path, newest: int) -> dict[Path, str]:
         ReleaseRecord.read(folder)  # there may be nothing to go back to, but the record must be readable
     for number in sorted(numbered)[-max(1, newest) :]:
         wanted.setdefault(number, "one of the newest versions")
-    return {numbered[number]: why for number, why in wanted.items()}
+    return {numbered[number]: why for number, why in wanted.items() if number in numbered}

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "embed": "Write the vectors that a model makes of inputs.",
     "schema": "Print the JSON Schema of the pipeline file, for editors.",
     "rollback": "Have the last good version served again.",
+    "promote": "Have a candidate that stood its probation take over.",
     "gc": "Show, and delete, what nothing needs any more.",
     "serve": "Serve models over gRPC and REST, as TensorFlow Serving does.",
     "monitor": "Hold what a served model is asked and answers against what it learned.",

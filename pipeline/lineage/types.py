@@ -51,6 +51,7 @@ _COMPONENT_PARENTS: Mapping[str, str] = {
     "SchemaGen": "mlmd.Process",
     "Evaluator": "mlmd.Evaluate",
     "Pusher": "mlmd.Deploy",
+    "Promotion": "mlmd.Deploy",
     "Rollback": "mlmd.Deploy",
 }
 _ARTIFACT_PARENTS: Mapping[str, str] = {t.type_name(): t.BASE_TYPE for t in ARTIFACT_TYPES if t.BASE_TYPE}

@@ -6,32 +6,29 @@ then lineage gets the whole story in one transaction. A rollback that died befor
 one, and one that died after it is only finished.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from components.release.labels import write_labels
 from components.release.record import ReleaseRecord, RolledBack
 from components.versions import republish, turn
-from pipeline.digests import DigestCache
-from pipeline.lineage.records import StoredArtifact
 from pipeline.lineage.store import Lineage
+from pipeline.release.release_log import MODEL, Entry, ReleaseLog
 from pipeline.release.served import ServedModel
+from pipeline.release.servers import Servers
 from pipeline.release.target import Releases, Target
-from pipeline.runner import new_run_id
 from pipeline.workspace import Workspace
-from schemas.artifacts import Artifact, Model, PushedModel
-from schemas.errors import ConfigError
-from schemas.manifest import read_manifest
+from schemas.errors import ConfigError, TrainworksError
 
 NODE: Final = "Rollback"
 """Name of the node, and of the execution's type, in lineage."""
-MODEL: Final = "model"
-"""Name of the input of whatever pushes: the Model artifact."""
 
 _FROM, _TO, _FORGIVEN, _REASON = "from_version", "to_version", "forgiven_version", "reason"
+_LOAD_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,8 @@ class Rollback:
     """
 
     def __init__(self, served: ServedModel, workspace: Workspace, lineage: Lineage) -> None:
-        self._served, self._workspace, self._lineage = served, workspace, lineage
+        self._served, self._lineage = served, lineage
+        self._log = ReleaseLog(served, workspace, lineage, NODE)
 
     def to(self, version: int | None, reason: str) -> RolledBackTo:
         """The model of a version serves again; None for the last good one.
@@ -79,18 +77,23 @@ class Rollback:
             ConfigError: there is nothing to roll back to.
             TrainworksError: the version is damaged, or cannot be copied.
         """
-        key, before = self._served.key(), Releases(self._served.folder).current
+        seen = Releases(self._served.folder)
+        before = (seen.current, seen.record.candidate)
         with turn(self._served.folder):
-            releases = Releases(self._served.folder, key)
+            releases = Releases(self._served.folder)
             if (finished := self._finish_interrupted(releases)) is not None:
                 return finished
-            if releases.current != before:
+            if (releases.current, releases.record.candidate) != before:
                 raise ConfigError(
-                    f"Version {releases.current} was pushed while this began, in place of {before}: nothing was done."
-                    " Roll back again if it is that one that must go."
+                    f"Version {releases.record.candidate or releases.current} was pushed while this began: nothing was"
+                    " done. Roll back again if it is that one that must go."
                 )
-            target = releases.target(version)
-            return self._roll_back(releases, target, reason)
+            return self.in_turn(version, reason)
+
+    def in_turn(self, version: int | None, reason: str) -> RolledBackTo:
+        """As `to`, for whoever has the folder's turn and knows that nothing was interrupted."""
+        releases = Releases(self._served.folder, self._served.key())
+        return self._roll_back(releases, releases.target(version), reason)
 
     def forgive(self, version: int, reason: str) -> str:
         """Lets the model that was pushed as `version` be champion, and be pushed, again; returns the run's id.
@@ -106,93 +109,85 @@ class Rollback:
             if entry is None:
                 known = ", ".join(str(one.version) for one in record.rolled_back) or "none"
                 raise ConfigError(f"`--forgive` must be a version that was rolled back: {known}. Received: {version}")
-            run_id, execution = self._start({}, {_FORGIVEN: str(version), _REASON: reason})
-            for model in self._models([version]):
+            begun = self._log.begin({}, {_FORGIVEN: str(version), _REASON: reason})
+            for model in self._log.models([version]):
                 self._lineage.forgive(model)
             record.forgiven(entry.digest).write(folder)
-            self._lineage.publish(execution, {}, [])
-            self._lineage.finish_run(run_id, "succeeded")
-            return run_id
+            self._log.end(begun)
+            return begun.run_id
 
     def _roll_back(self, releases: Releases, target: Target, reason: str) -> RolledBackTo:
-        run_id, execution = self._start(
-            self._inputs(target), {_FROM: str(target.current), _TO: str(target.version), _REASON: reason}
+        entry = self._log.begin(
+            {
+                "rolled_back": self._log.pushed(target.current),
+                "restored": self._log.pushed(target.version),
+                MODEL: self._log.model(target.version),
+            },
+            {_FROM: str(target.current), _TO: str(target.version), _REASON: reason},
         )
         try:
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            self._lineage.mark_rolled_back(self._models(target.taken_back), f"{at}: {reason}")
+            self._lineage.mark_rolled_back(self._log.models(target.taken_back), f"{at}: {reason}")
             entries = [RolledBack(version=v, digest=d, at=at, reason=reason) for v, d in target.taken_back.items()]
-            releases.record.with_rolled_back(entries).write(self._served.folder)
-            path = republish(releases.paths[target.version], self._served.key())
+            path = self._serve(releases, target, releases.record.with_rolled_back(entries))
         except BaseException as error:
-            with suppress(Exception):
-                self._lineage.fail(execution, str(error))
-                self._lineage.finish_run(run_id, "failed")
+            self._log.fail(entry, error)
             raise
-        self._record(run_id, execution, path, target.version)
-        return RolledBackTo(run_id, target.current, target.version, int(path.name), path, tuple(target.taken_back))
+        self._log.end(entry, path, {"restored_version": target.version})
+        taken = tuple(target.taken_back)
+        return RolledBackTo(entry.run_id, target.current, target.version, int(path.name), path, taken)
+
+    def _serve(self, releases: Releases, target: Target, record: ReleaseRecord) -> Path:
+        """Has the target's model serve: by a rename, or, where there are labels, by what `models.config` says."""
+        if record.stable is None:
+            record.write(self._served.folder)
+            return republish(releases.paths[target.version], self._served.key())
+        self._load(target.version, releases.record)
+        is_candidate = target.current == record.candidate
+        after = record.rejected() if is_candidate else record.with_stable(target.version)
+        after.write(self._served.folder)
+        self._write_labels(after)
+        return releases.paths[target.version]
+
+    def _load(self, version: int, record: ReleaseRecord) -> None:
+        """Has a version loaded that is to have a label and is not loaded, since servers refuse the label otherwise."""
+        if version in record.live(()):
+            return
+        self._write_labels(record, version)
+        servers, end = Servers(self._served.push, self._served.name), time.monotonic() + _LOAD_SECONDS
+        try:
+            while missing := servers.not_available(version):
+                if time.monotonic() > end:
+                    raise TrainworksError(f"Servers must load version {version} in {_LOAD_SECONDS:g} s: {missing}")
+                time.sleep(_LOOK_SECONDS)
+        except BaseException:
+            self._write_labels(record)
+            raise
+
+    def _write_labels(self, record: ReleaseRecord, *load: int) -> None:
+        write_labels(self._served.base, self._served.push, self._served.name, record, load=load)
 
     def _finish_interrupted(self, releases: Releases) -> RolledBackTo | None:
-        """Tells lineage of the version that an earlier rollback published, if it came no further than that."""
-        last = self._lineage.newest_execution(self._served.name, NODE)
+        """Brings an earlier rollback to its end, if it came as far as to have the good model serve, and no further."""
+        last = self._log.unfinished()
         if last is None or _TO not in last.parameters:
             return None
-        run = self._lineage.run(last.run_id)
-        before, to, path = int(last.parameters[_FROM]), int(last.parameters[_TO]), releases.paths[releases.current]
-        published = releases.current > before and releases.digests.get(to) == releases.digests[releases.current]
-        if not published or run is None or run.status == "succeeded":
+        before, to, current = int(last.parameters[_FROM]), int(last.parameters[_TO]), releases.current
+        is_done = self._has_labels_of(releases, before, to) if releases.record.stable else releases.is_again(to, before)
+        if not is_done or (last.state != "complete" and not releases.record.stable and self._log.pushed(current)):
             return None
+        if releases.record.stable:
+            self._write_labels(releases.record)
+        path = releases.paths[current]
         if last.state == "complete":
             self._lineage.finish_run(last.run_id, "succeeded")
-        elif self._pushed(releases.current) is None:
-            self._record(last.run_id, last.id, path, to)
         else:
-            return None
+            self._log.end(Entry(last.run_id, last.id), path, {"restored_version": to})
         taken = tuple(sorted(releases.newer_than(to)))
-        return RolledBackTo(last.run_id, before, to, releases.current, path, taken, finished=True)
+        return RolledBackTo(last.run_id, before, to, current, path, taken, finished=True)
 
-    def _start(self, inputs: dict[str, StoredArtifact], parameters: dict[str, str]) -> tuple[str, int]:
-        run_id = new_run_id()
-        self._lineage.start_run(self._served.name, run_id, str(self._served.file.resolve()))
-        execution = self._lineage.start_execution(
-            pipeline=self._served.name, run_id=run_id, node=NODE, component=NODE, inputs=inputs, parameters=parameters
-        )
-        return run_id, execution
-
-    def _record(self, run_id: str, execution: int, path: Path, to: int) -> None:
-        version, destination = int(path.name), str(path)
-        pushed = PushedModel(
-            path, {"pushed_version": version, "pushed_destination": destination, "restored_version": to}
-        )
-        digest = DigestCache(self._workspace.root).folder_digest(path)
-        self._lineage.publish(execution, {"pushed_model": (pushed, digest)}, [])
-        self._lineage.finish_run(run_id, "succeeded")
-
-    def _inputs(self, target: Target) -> dict[str, StoredArtifact]:
-        """What lineage knows of the version that goes, the one whose model comes back, and that model."""
-        found = {
-            "rolled_back": self._pushed(target.current),
-            "restored": self._pushed(target.version),
-            MODEL: next(iter(self._models([target.version])), None),
-        }
-        return {name: artifact for name, artifact in found.items() if artifact is not None}
-
-    def _models(self, numbers: Iterable[int]) -> list[StoredArtifact]:
-        """The Model artifacts that versions were made from, as far as lineage knows them."""
-        found = [self._model(number) for number in numbers]
-        return [model for model in found if model is not None]
-
-    def _model(self, number: int) -> StoredArtifact | None:
-        pushed = self._pushed(number)
-        made_by = self._lineage.producer(pushed.id) if pushed else None
-        if made_by is not None and MODEL in made_by.inputs:
-            return made_by.inputs[MODEL]
-        manifest = read_manifest(self._served.folder / str(number))
-        return self._known(Path(manifest.model), Model) if manifest else None
-
-    def _pushed(self, number: int) -> StoredArtifact | None:
-        return self._known(self._served.folder / str(number), PushedModel)
-
-    def _known(self, uri: Path, kind: type[Artifact]) -> StoredArtifact | None:
-        artifact = self._lineage.artifact(uri)
-        return artifact if artifact and (artifact.uri, artifact.type_name) == (uri, kind.type_name()) else None
+    @staticmethod
+    def _has_labels_of(releases: Releases, before: int, to: int) -> bool:
+        """Whether the record says what a rollback from one version to another leaves."""
+        record, digest = releases.record, releases.digests.get(before)
+        return record.stable == to and record.candidate is None and digest is not None and bool(record.entry(digest))

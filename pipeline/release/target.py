@@ -18,7 +18,7 @@ class Target:
     """What a rollback is to do.
 
     Args:
-        current: the version that serves now.
+        current: the version that goes: the one that serves now, or the candidate.
         version: the version whose model is to serve again.
         taken_back: versions under which the models that must not come back were pushed first, with their digests.
     """
@@ -37,6 +37,7 @@ class Releases:
 
     Raises:
         ConfigError: nothing was pushed there yet.
+        TrainworksError: the record cannot be read, or the version that serves is gone.
     """
 
     def __init__(self, folder: Path, key: bytes | None = None) -> None:
@@ -46,7 +47,9 @@ class Releases:
         if not self.paths:
             raise ConfigError(f"There must be a pushed version to roll back from. Received: {folder}, without any")
         self.digests = {number: digest_of(path) for number, path in self.paths.items()}
-        self.current = max(self.paths)
+        self.current = self.record.serving(self.paths) or 0
+        if self.current not in self.paths:
+            raise TrainworksError(f"Version {self.current} of {folder} is stable, and must be there. It is not.")
         self._first = {digest: number for number, digest in reversed(self.digests.items())}
 
     def target(self, to: int | None = None) -> Target:
@@ -55,10 +58,16 @@ class Releases:
         What is taken back is `newer_than` the target and was not taken back before; without `to`, the model that
         serves in any case.
 
+        A candidate goes before anything that serves: the stable version then serves on.
+
         Raises:
             ConfigError: there is nothing to go back to.
             TrainworksError: the version that `to` names is damaged.
         """
+        candidate = self.record.candidate
+        if candidate in self.digests and to in (None, self.current):
+            digest = self.digests[candidate]
+            return Target(candidate, self.current, {self._first[digest]: digest})
         number = self._last_good() if to is None else self._named(to)
         newer = self.newer_than(number).items()
         taken = {first: digest for first, digest in newer if self.record.entry(digest) is None}
@@ -71,6 +80,10 @@ class Releases:
         """The models that were pushed for the first time after that of a version: first version to digest."""
         since = self._first[self.digests[number]]
         return {first: digest for digest, first in self._first.items() if first > since}
+
+    def is_again(self, number: int, after: int) -> bool:
+        """Whether a version's model serves again, as a version that is newer than another."""
+        return self.current > after and self.digests.get(number) == self.digests[self.current]
 
     def _last_good(self) -> int:
         for number in reversed(self.paths):

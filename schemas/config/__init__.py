@@ -11,7 +11,8 @@ from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.monitoring import DelayedLabels, LiveAccuracyRule, MonitoringConfig
 from schemas.config.notify import EmailConfig, NotifyConfig, WebhookConfig
-from schemas.config.pipeline import BeamConfig, PipelineConfig, PushConfig, TransformConfig
+from schemas.config.pipeline import BeamConfig, PipelineConfig, TransformConfig
+from schemas.config.push import ProbationConfig, PushConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.spans import SpanPoint, SpansConfig
@@ -40,6 +41,7 @@ __all__ = [
     "MonitoringConfig",
     "NotifyConfig",
     "PipelineConfig",
+    "ProbationConfig",
     "PushConfig",
     "RequireRule",
     "RuleConfig",

@@ -10,6 +10,7 @@ from schemas.config.infra_validation import InfraValidationConfig
 from schemas.config.model import ModelConfig
 from schemas.config.monitoring import MonitoringConfig
 from schemas.config.notify import NotifyConfig
+from schemas.config.push import PushConfig
 from schemas.config.schedule import ScheduleConfig
 from schemas.config.section import Section
 from schemas.config.steps import StepConfig
@@ -27,20 +28,6 @@ class TransformConfig(Section):
     materialize: bool | None = None
     """Write the model's inputs once, or make them anew whenever they are read (decoded pictures take many times the
     space of encoded ones). Unless given, the family decides."""
-
-
-class PushConfig(Section):
-    """Where a blessed model goes."""
-
-    directory: str
-    """The folder that a model server watches; models go to `<directory>/<pipeline name>/<version>`."""
-
-    warmup_examples: int = Field(default=8, ge=0, le=100)
-    """Examples of the evaluation split that go along as warm-up requests; 0 where those must not leave the pipeline."""
-
-    signing_key: str | None = None
-    """A file with a secret of at least 32 bytes, with which each version's manifest is signed (HMAC-SHA256), so that a
-    server that knows it loads only what was pushed with it."""
 
 
 class BeamConfig(Section):

@@ -32,3 +32,27 @@ def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path, content: s
     (tmp_path / RECORD).write_text(content)
     with pytest.raises(TrainworksError, match=r"\.release\.json must be the record of releases"):
         ReleaseRecord.read(tmp_path)
+
+
+def test_a_candidates_way() -> None:
+    record = ReleaseRecord().with_pushed(1, None)
+    assert (record.labels, record.live([1]), record.serving([1, 2])) == ({"stable": 1}, (1,), 1)
+    record = record.with_pushed(2, None)
+    assert (record.labels, record.live([1, 2])) == ({"stable": 1}, (1, 2))
+    record = record.labelled(5.0)
+    assert record.labels == {"stable": 1, "canary": 2}
+    assert record.rejected().labels == {"stable": 1}
+    record = record.promoted()
+    assert (record.labels, record.live([1, 2])) == ({"stable": 2}, (2, 1))  # what was stable stays loaded
+    record = record.with_pushed(3, None)
+    assert (record.labels, record.live([1, 2, 3])) == ({"stable": 2}, (2, 3))
+    assert record.rejected().with_stable(1).live([1, 2, 3]) == (1,)
+
+
+def test_without_labels_the_newest_serves() -> None:
+    record = ReleaseRecord()
+    assert (record.labels, record.live([1, 3, 2]), record.serving([1, 3, 2])) == ({}, (3,), 3)
+    assert (record.live([]), record.serving([])) == ((), None)
+    assert ReleaseRecord(stable=2, candidate=3, rolled_back=(BAD,)).without_labels() == ReleaseRecord(
+        rolled_back=(BAD,)
+    )

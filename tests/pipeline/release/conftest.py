@@ -92,6 +92,10 @@ class Project:
         pusher = Pusher(model=model, blessing=cast(Channel, judge.blessing), push=push, model_name="news")
         return run_pipeline(Pipeline("news", [given, judge, pusher], base=self.base))
 
+    def set_push(self, push: str) -> None:
+        """Replaces the section `push`, a line of YAML."""
+        self.file.write_text(FILE.replace("push: {directory: served}", f"push: {push}"))
+
     def served(self) -> dict[int, str]:
         """Version to content, of all that stand in the folder."""
         return {number: (path / "saved_model.pb").read_text() for number, path in versions(self.folder).items()}
