@@ -44,9 +44,9 @@ class Discordant:
 def hypotheses(rules: Sequence[RequireRule]) -> Iterator[Hypothesis]:
     """What the rules with `significance` ask to be shown."""
     for rule in rules:
-        for margin in rule.margins if rule.significance is not None else ():
-            assert rule.significance is not None
-            yield Hypothesis(rule.metric, margin, rule.significance, rule.slice)
+        if rule.significance is not None:
+            for margin in rule.margins:
+                yield Hypothesis(rule.metric, margin, rule.significance, rule.slice)
 
 
 def of_proportions(hypothesis: Hypothesis, counts: Discordant) -> SignificanceTest:

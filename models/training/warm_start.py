@@ -61,17 +61,19 @@ class WarmStart:
 
     def _read(self) -> tuple[Sequence[tuple[str, np.ndarray]], WeightNames]:
         """The champion's weights by path, in order, and their names."""
-        path = self._champion.keras
+        folder = self._champion.keras.parent
+        if not self._champion.keras.is_file():
+            raise _MisfitError(f"the champion's files are gone from {folder}")
+        if not self._champion.weight_names.is_file():
+            raise _MisfitError(f"the champion in {folder} does not say what its weights stand for")
         try:
             names = WeightNames.load(self._champion.weight_names)
             if self._weights is None:
-                trained = keras.saving.load_model(path, compile=False)
+                trained = keras.saving.load_model(self._champion.keras, compile=False)
                 self._weights = [(weight.path, weight.numpy()) for weight in trained.weights]
-        except OSError as error:
-            raise _MisfitError(f"the champion's files are gone from {path.parent}") from error
         except Exception as error:  # a damaged file raises whatever its reader trips over
             first = str(error).strip().partition("\n")[0]
-            raise _MisfitError(f"the champion's {path} cannot be read: {type(error).__name__}: {first}") from error
+            raise _MisfitError(f"the champion in {folder} cannot be read: {type(error).__name__}: {first}") from error
         return self._weights, names
 
 

@@ -16,6 +16,8 @@ CANDIDATE = "model"
 """Name of the input that an evaluation judges; a champion is a Model too, but only what is compared with."""
 BLESSED = "blessed"
 """Property of a ModelBlessing: 1 or 0."""
+_AT_ONCE = 20
+"""Models that are read together: mostly the first is the one."""
 ROLLED_BACK = "rolled_back"
 """Property of a Model that was rolled back: when, and why."""
 
@@ -40,10 +42,12 @@ def blessed_models(connection: Connection, types: TypeIds, pipeline: str) -> Ite
         return
     candidates = _candidates(connection, types, pipeline_id)
     not_again = rolled_back(connection, candidates)
-    for model_id in candidates:
-        model = read_artifacts(connection, [model_id])[model_id]
-        if not any(same_artifact(model, other) for other in not_again):
-            yield model
+    for first in range(0, len(candidates), _AT_ONCE):
+        together = candidates[first : first + _AT_ONCE]
+        models = read_artifacts(connection, together)
+        for model in (models[model_id] for model_id in together):
+            if not any(same_artifact(model, other) for other in not_again):
+                yield model
 
 
 def rolled_back(connection: Connection, models: Iterable[int]) -> list[StoredArtifact]:

@@ -169,7 +169,9 @@ def test_files_that_are_gone_or_damaged_are_said_to_be(tmp_path: Path) -> None:
     now = made(LSTM, {"vocabulary": WORDS}, task)
     champion = now.saved(tmp_path / "champion")
     champion.keras.write_bytes(champion.keras.read_bytes()[:2000])
-    assert f"the champion's {champion.keras} cannot be read: " in started(champion, now).misfit
+    assert f"the champion in {champion.keras.parent} cannot be read: " in started(champion, now).misfit
+    champion.weight_names.unlink()
+    assert started(champion, now).misfit.endswith(" does not say what its weights stand for")
     shutil.rmtree(champion.uri)
     assert started(champion, now).misfit.endswith(f"the champion's files are gone from {champion.keras.parent}")
 
