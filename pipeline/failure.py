@@ -85,12 +85,12 @@ def explain(error: BaseException, *, node: str, inputs: Mapping[str, Path], work
 def may_pass(error: BaseException) -> bool:
     """Whether trying again makes sense: not after a mistake of a person's, nor a training that diverged."""
     own = _own_error(error)
-    return own is None or (own.exit_code == 1 and not any(isinstance(link, TrainingError) for link in _chain(error)))
+    return own is None or (own.exit_code == 1 and not any(isinstance(link, TrainingError) for link in chain_of(error)))
 
 
 def out_of_space(error: BaseException) -> str | None:
     """What ran out, when an exception comes from a write that found no room; else None."""
-    for link in _chain(error):
+    for link in chain_of(error):
         if isinstance(link, OSError) and link.errno in _NO_SPACE:
             return _NO_SPACE[link.errno]
         for text, meaning in _NO_SPACE_TEXTS.items():
@@ -100,10 +100,10 @@ def out_of_space(error: BaseException) -> str | None:
 
 
 def _own_error(error: BaseException) -> Failure | None:
-    for link in _chain(error):
+    for link in chain_of(error):
         if isinstance(link, TrainworksError):
             return Failure(_WHILE_RUNNING.sub("", str(link)), link.exit_code)
-    return next((found for link in _chain(error) if (found := _own_error_in(str(link)))), None)
+    return next((found for link in chain_of(error) if (found := _own_error_in(str(link)))), None)
 
 
 def _own_error_in(text: str) -> Failure | None:
@@ -124,7 +124,7 @@ def _kinds(kind: type[TrainworksError]) -> Iterator[type[TrainworksError]]:
     yield kind
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain_of(error: BaseException) -> Iterator[BaseException]:
     """An exception and all that it came from, once each."""
     waiting, seen = [error], set[int]()
     while waiting:

@@ -1,12 +1,14 @@
 """What a run came to: its status, every step's fate, and the numbers people ask for first."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from components.component import ArtifactT
+from pipeline.failure import chain_of
 from pipeline.workspace import WorkspaceBusy
 from schemas.artifacts import Artifact, Examples, ModelBlessing, ModelEvaluation, PushedModel
 from schemas.errors import TrainworksError
@@ -103,7 +105,7 @@ class RunResult:
         return next(said_no, None)
 
     def json(self) -> str:
-        """The object that `--json` prints, on one line."""
+        """The object that `--json` prints, on one line; `again` is there, and true, where a later run may succeed."""
         return json.dumps(
             {
                 "run_id": self.run_id,
@@ -117,6 +119,7 @@ class RunResult:
                     {"name": s.name, "status": s.status, "seconds": round(s.seconds, 3), "reason": s.reason}
                     for s in self.components
                 ],
+                **_again(self.error),
             }
         )
 
@@ -128,7 +131,7 @@ class RunResult:
 def no_run(error: Exception) -> str:
     """The object that `--json` prints where there was no run: the keys of a run's, and `error`, what is wrong.
 
-    `busy` is there, and true, where another process runs the pipeline.
+    `again` is there as in a run's.
     """
     return json.dumps(
         {
@@ -141,9 +144,21 @@ def no_run(error: Exception) -> str:
             "spans": [],
             "components": [],
             "error": str(error) if isinstance(error, TrainworksError) else f"{type(error).__name__}: {error}",
-            **({"busy": True} if isinstance(error, WorkspaceBusy) else {}),
+            **_again(error),
         }
     )
+
+
+def _again(error: BaseException | None) -> dict[str, bool]:
+    """`again: true` where the same run may come through later: nothing is wrong with the pipeline or its data.
+
+    Another process was at work on it, or the lineage's database failed (locked, gone, full).
+    """
+    for link in chain_of(error) if error else ():
+        of_database = type(link).__module__.startswith("sqlalchemy.") or isinstance(link, sqlite3.Error)
+        if of_database or isinstance(link, WorkspaceBusy):
+            return {"again": True}
+    return {}
 
 
 class RunFailed(TrainworksError):  # noqa: N818 - the pipeline's own words: a run succeeded, was refused, or failed

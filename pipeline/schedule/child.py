@@ -61,9 +61,9 @@ class Report:
         return self.told.get("run_id")
 
     @property
-    def is_busy(self) -> bool:
-        """Whether there was no run, since another process holds the pipeline in this workspace."""
-        return bool(self.told.get("busy"))
+    def is_to_come_again(self) -> bool:
+        """Whether it failed for what will pass: another process at work, or the lineage's database."""
+        return bool(self.told.get("again"))
 
 
 class Child:

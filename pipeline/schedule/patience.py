@@ -75,7 +75,7 @@ class Patience:
 
     def _failed(self, error: TrainworksError) -> None:
         if not self._wait:
-            _log.warning("%s Trying again until it is there", error)
+            _log.warning("%s. Trying again until it can be used", str(error).rstrip("."))
         self._wait = min(max(2 * self._wait, _FIRST_WAIT), self._longest_wait)
         self._again = self._clock.monotonic() + self._wait
         self._lineage.close()  # connections that may be to something that is no more

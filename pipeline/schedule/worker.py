@@ -29,7 +29,7 @@ SILENCE: Final = 2 / 3
 _PATIENCE: Final = 30.0
 """Seconds that a run may take to end once it was interrupted, before it is killed."""
 
-_BUSY_SECONDS: Final = 5.0
+_WAIT_SECONDS: Final = 5.0
 """The wait before a run that cannot begin is tried again: somebody has started one by hand, say."""
 
 _NOTE_SECONDS: Final = 30.0
@@ -101,7 +101,7 @@ class Worker:
         self._watch, self._owner = Watch(), str(Owner.current())
         self._running: _Running | None = None
         self._due: list[Due] = []
-        self._not_before, self._said_busy = 0.0, False
+        self._not_before, self._said_waiting = 0.0, False
         self._changed, self._saved = True, clock.monotonic()
         self._timetable = Timetable(file.name, file.schedule, self._register(), clock)
         self.outcomes: list[Outcome] = []
@@ -184,7 +184,7 @@ class Worker:
         except OSError as error:
             _log.error("%s: the run cannot be started: %s", self._file.name, error)
             triggers.hand_back(trigger)
-            self._not_before = began + _BUSY_SECONDS
+            self._not_before = began + _WAIT_SECONDS
             return
         self._running = _Running(trigger, child, began, began)
 
@@ -210,14 +210,14 @@ class Worker:
         trigger, report = running.trigger, running.child.report()
         took = duration(self._clock.monotonic() - running.began)
         unfinished = running.hand_back and report.outcome in (Outcome.CANCELED, Outcome.FAILED)
-        if report.is_busy:
+        if report.is_to_come_again:
             kept = triggers.hand_back(trigger)
-            self._wait_for_others(report)
+            self._wait(report)
         elif unfinished or (running.child.was_cut_off and running.interrupted is None):
             kept = triggers.hand_back(trigger)
             _log.info("%s: run ended unfinished after %s; it will be taken up again", self._file.name, took)
         else:
-            self._said_busy = False
+            self._said_waiting = False
             detail, now = report.detail, self._clock.now()
             self._ending(trigger, report)
             kept = triggers.end(trigger, report.outcome, run_id=report.run_id, detail=detail, now=now)
@@ -230,11 +230,11 @@ class Worker:
             _log.warning("%s: another daemon had taken over; its run counts", self._file.name)
         self._running = None
 
-    def _wait_for_others(self, report: Report) -> None:
-        """Somebody runs the pipeline by hand, which a daemon may wait for."""
-        if not self._said_busy:
+    def _wait(self, report: Report) -> None:
+        """What kept the run from working is said once; the run comes again."""
+        if not self._said_waiting:
             _log.info("%s: waiting: %s", self._file.name, report.detail)
-        self._said_busy, self._not_before = True, self._clock.monotonic() + _BUSY_SECONDS
+        self._said_waiting, self._not_before = True, self._clock.monotonic() + _WAIT_SECONDS
 
     def _lost(self, running: _Running) -> None:
         _log.warning("%s: another daemon has taken over; the run is stopped", self._file.name)

@@ -62,7 +62,7 @@ def test_a_workspace_that_is_busy(file: Path, invoke: Callable[..., Any]) -> Non
     with Workspace(file.parent / ".trainworks").lock("mail"):
         result = invoke("run", file, "--json")
     assert result.exit_code == 1
-    assert_no_run(result, "Pipeline `mail` is already running in", busy=True)
+    assert_no_run(result, "Pipeline `mail` is already running in", again=True)
 
 
 def test_lineage_goes_where_the_option_says(

@@ -161,6 +161,13 @@ def test_a_daemon_imports_neither_tensorflow_nor_beam(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_run_that_cannot_write_its_lineage_is_no_failed_one(file: Path, invoke: Callable[..., Any]) -> None:
+    assert "again" not in json.loads(invoke("run", file, "--json").stdout.splitlines()[-1])
+    database = file.parent / ".trainworks" / "metadata.sqlite"
+    database.write_text("no database" * 100)
+    assert json.loads(invoke("run", file, "--json").stdout.splitlines()[-1])["again"] is True
+
+
 def test_sigterm_ends_a_daemon_that_is_at_rest(file: Path, daemon: Callable[..., Any]) -> None:
     file.write_text(MAIL.replace('cron: "0 3 * * *", timezone: Europe/Berlin', "every: 1s"), encoding="utf-8")
     process = daemon(file, "--grace", "60")
@@ -228,6 +235,13 @@ def project(tmp_path: Path) -> Project:
     return make_project(tmp_path / "project", {**settings, "schedule": {"every": "365d"}})
 
 
+def wait_until_in_the_middle(process: "subprocess.Popen[str]", project: Project) -> None:
+    """Until the daemon's run has statistics, and goes on."""
+    read_until(process, "run begins")
+    while not list((project.workspace / "artifacts" / "tickets").glob("StatisticsGen/*/*")):
+        assert process.poll() is None
+
+
 @pytest.mark.slow
 def test_a_daemon_that_is_killed_in_training_is_replaced_and_the_model_is_pushed_once(
     project: Project, daemon: Callable[..., Any]
@@ -236,9 +250,7 @@ def test_a_daemon_that_is_killed_in_training_is_replaced_and_the_model_is_pushed
     daemon(file, "--once").wait(60)
     assert project.trainworks("schedule", "--trigger", "pipeline.yaml").exit_code == 0
     first = daemon(file, "--lease", "3")
-    read_until(first, "run begins")
-    while not list((project.workspace / "artifacts" / "tickets").glob("StatisticsGen/*/*")):
-        assert first.poll() is None
+    wait_until_in_the_middle(first, project)
     second = daemon(file, "--lease", "3")
     first.kill()
     said = read_until(second, "succeeded after")
@@ -256,9 +268,7 @@ def test_sigterm_hands_a_run_over_after_its_grace(project: Project, daemon: Call
     daemon(file, "--once").wait(60)
     assert project.trainworks("schedule", "--trigger", "tickets").exit_code == 0
     first = daemon(file, "--grace", "0")
-    read_until(first, "run begins")
-    while not list((project.workspace / "artifacts" / "tickets").glob("StatisticsGen/*/*")):
-        assert first.poll() is None
+    wait_until_in_the_middle(first, project)
     first.send_signal(signal.SIGTERM)
     assert "it will be taken up again" in first.communicate(timeout=60)[1]
     assert first.returncode == 0

@@ -230,7 +230,7 @@ def test_a_database_that_is_locked_is_said_once_and_nothing_is_lost(
         made.worker.tick()
     assert [message for message in caplog.messages if "locked" in message] == [
         f"The lineage database {made.database} is locked by another process: wait until that one is done, or end it."
-        " Trying again until it is there"
+        " Trying again until it can be used"
     ]
     other.execute("ROLLBACK")
     other.close()
@@ -306,7 +306,7 @@ def test_a_workspace_that_somebody_works_in_is_waited_for(
     hands.pass_(hours=1)
     made.worker.tick()
     made.begun()
-    made.let_end('{"error": "Pipeline `news` is already running", "busy": true}', code=1)
+    made.let_end('{"error": "Pipeline `news` is already running", "again": true}', code=1)
     assert made.fates() == [("pending", None)]
     made.worker.tick()
     assert not made.worker.is_running
