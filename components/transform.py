@@ -1,23 +1,25 @@
 """Analyzes the training split and preprocesses every split with the graph that the exported model will hold."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from components.component import Component, Context, Input, Output
+from components.partials import Partials, key_of
 from models.registry import import_path, make_family
 from schemas.artifacts import Examples, Schema, TransformGraph
 from schemas.config import CLASS_TASKS, Modality, ModelConfig, Task
 from schemas.features import LABEL, classes, load_schema, schema_text, transformed_schema
-from schemas.files import write_atomically
+from schemas.files import sha256, write_atomically
 from schemas.ingestion import FeatureType, Ingestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from components.transforms.features import RawFeatures
-    from components.transforms.materialize import LabelSpec
+    from components.transforms.materialize import KeptTransformed, LabelSpec, RawShard
     from models.analyzer import Facts
     from models.family import Family
 
@@ -83,8 +85,8 @@ class Transform(Component):
     def _analyze(self, context: Context, family: "Family", features: "RawFeatures") -> None:
         import apache_beam as beam
 
-        from components.transforms.analysis import Analyze
-        from components.transforms.beam import beam_pipeline
+        from components.transforms.analysis import REUSED, Analyze, KeptAnalyses, TrainingShard
+        from components.transforms.beam import beam_pipeline, counted
         from models.facts import load_facts, save_facts
 
         facts = self.transform_graph.facts
@@ -92,12 +94,23 @@ class Transform(Component):
         given = {**limits, **family.given_facts()}
         if not (analyzers := family.analyzers()):
             return save_facts(facts, given)
-        shards = [str(shard) for shard in self.examples.shards("train")]
+        shards = [
+            TrainingShard(shard.place, shard.path, shard.digest) for shard in self._shards() if shard.split == "train"
+        ]
         # Beam's in-process runner takes one group after the other; all others have workers for many.
         groups = [shards] if context.beam.runner == "direct" else [[shard] for shard in shards]
-        analyze = Analyze(analyzers, features, facts, batch_size=self._batch_size("train"))
+        size = self._batch_size("train")
+        settings = key_of(code=context.code, model=self.model, features=features, batch_size=size)
+        kept = KeptAnalyses(Partials(context.partials), settings)
+        facts.mkdir()
         with beam_pipeline(context.beam) as pipeline:
+            analyze = Analyze(analyzers, features, facts, kept=kept, batch_size=size)
             _ = pipeline | beam.Create(groups, reshuffle=False) | analyze
+        reused = counted(pipeline, REUSED)
+        context.logger.info(
+            "analyzed %d of %d shards; earlier runs had analyzed the others", len(shards) - reused, len(shards)
+        )
+        shutil.rmtree(facts / ".shards", ignore_errors=True)
         (facts / ".done").unlink()
         if given:
             save_facts(facts, {**load_facts(facts), **given})
@@ -136,7 +149,8 @@ class Transform(Component):
         rows = self.examples.ingestion().rows
         shards = [shard for split in splits for shard in self.examples.shards(split)]
         most = _PICTURES if self.modality == "image" else BATCH_SIZE
-        return batch_size_for(shards, sum(rows[split] for split in splits), most)
+        size = batch_size_for(shards, sum(rows[split] for split in splits), most)
+        return 1 << size.bit_length() - 1  # a power of two, which a few more examples do not change
 
     def _materialize(
         self,
@@ -162,21 +176,47 @@ class Transform(Component):
             types=types,
             uri=uri,
             batch_size=self._batch_size(*self.examples.splits()),
+            kept=self._kept(context, family, raw, label),
         )
         with beam_pipeline(context.beam) as pipeline:
             _ = pipeline | beam.Create(self._shards(), reshuffle=False) | Materialize(transform, report)
         transformed = load_report(report)
         report.unlink()
         rows = commit_shards(uri, transformed.shards)
+        count = len(self._shards())
+        context.logger.info(
+            "transformed %d of %d shards; earlier runs had transformed the others", count - transformed.reused, count
+        )
         if transformed.unknown_labels:
             context.logger.warning("left out %d examples with unknown labels", transformed.unknown_labels)
         self.transformed_examples.write_ingestion(Ingestion(columns=dict(types), rows=rows))
         self.transformed_examples.properties.update(self.examples.properties)
         self.transformed_examples.properties["split_names"] = json.dumps(sorted(rows))
 
-    def _shards(self) -> list[tuple[str, int, str]]:
-        splits = self.examples.splits()
-        return [(split, place, str(path)) for split in splits for place, path in enumerate(self.examples.shards(split))]
+    def _kept(
+        self, context: Context, family: "Family", raw: "RawFeatures", label: "LabelSpec"
+    ) -> "KeptTransformed | None":
+        """Where transformed shards are kept; nowhere where the next data will change what becomes of each."""
+        from components.transforms.materialize import KeptTransformed
+
+        materializes = self._materializes(family)
+        if materializes and family.analyzers():
+            return None
+        facts = [sha256(path) for path in sorted(self.transform_graph.facts.iterdir())] if materializes else None
+        model = self.model if materializes else None
+        settings = key_of(code=context.code, model=model, facts=facts, features=raw, label=label)
+        return KeptTransformed(Partials(context.partials), settings)
+
+    def _shards(self) -> "list[RawShard]":
+        from components.transforms.materialize import RawShard
+
+        return [
+            RawShard(split, place, str(path), digest)
+            for split in self.examples.splits()
+            for place, (path, digest) in enumerate(
+                zip(self.examples.shards(split), self.examples.shard_digests(split), strict=True)
+            )
+        ]
 
 
 def _feature_type(dtype: "tf.DType") -> FeatureType:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     RawBatch = Mapping[str, tf.Tensor]
@@ -43,6 +44,18 @@ class Analyzer(ABC, Generic[AccumulatorT]):
     @abstractmethod
     def merge(self, accumulators: Iterable[AccumulatorT]) -> AccumulatorT:
         """One accumulator for all; associative and commutative, so that every sharding gives the same facts."""
+
+    def dump(self, accumulator: AccumulatorT) -> "Mapping[str, np.ndarray] | None":
+        """Arrays that stand for an accumulator, none of them of objects; None unless the analyzer has a say in it.
+
+        With them, what was found of a file is kept between runs: if it depends on the family's hyperparameters and the
+        batches alone, which a family's other files must not decide.
+        """
+        return None
+
+    def load(self, arrays: "Mapping[str, np.ndarray]") -> AccumulatorT:
+        """The accumulator that `dump` gave these arrays of; it is merged and extracted, and nothing is added to it."""
+        raise NotImplementedError(f"{type(self).__name__} dumps no accumulator")
 
     @abstractmethod
     def extract(self, accumulator: AccumulatorT) -> Facts:

@@ -91,6 +91,16 @@ def read_archive(path: Path, key: str) -> Iterator[Group]:
         raise ArchiveError(f"{path} is damaged: {error}") from error
 
 
+def is_sound(path: Path, key: str) -> bool:
+    """Whether `read_archive` will read it to the end."""
+    try:
+        for _ in read_archive(path, key):
+            break
+    except (ArchiveError, OSError):
+        return False
+    return True
+
+
 def _array(file: zipfile.ZipFile, name: str) -> np.ndarray:
     with file.open(name) as member:
         return np.lib.format.read_array(member, allow_pickle=False)

@@ -63,7 +63,9 @@ class KeptShards:
         self.partials.discard(key)
         return None
 
-    def add(self, key: str, shards: Sequence[WrittenShard], said: bytes, *, unless: Callable[[], bool]) -> None:
+    def add(
+        self, key: str, shards: Sequence[WrittenShard], said: bytes, *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
         """Keeps finished shards, once they are on the disk; nothing of it where `unless` says so in the end."""
         with self.partials.adding(key) as entry:
             kept = []

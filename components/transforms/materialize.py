@@ -10,8 +10,10 @@ import numpy as np
 import tensorflow as tf
 from pydantic import TypeAdapter
 
+from components.partials import Partials, key_of
 from components.transforms.beam import WriteBytes
 from components.transforms.features import RawFeatures
+from components.transforms.kept_shards import KeptShards
 from components.transforms.packing import packed_rows
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.tfrecords import BATCH_SIZE
@@ -97,20 +99,46 @@ def _multi_hot(labels: tf.RaggedTensor, classes: tf.lookup.StaticHashTable, widt
 
 @dataclass(frozen=True)
 class Transformed:
-    """What came of some shards: new shards, and examples that were left out because their label is no class."""
+    """What came of some shards: new shards, examples that were left out because their label is no class, and how many
+    shards an earlier run had transformed."""
 
     shards: tuple[WrittenShard, ...]
     unknown_labels: int = 0
+    reused: int = 0
 
     def merge(self, other: "Transformed") -> "Transformed":
-        return Transformed(self.shards + other.shards, self.unknown_labels + other.unknown_labels)
+        unknown = self.unknown_labels + other.unknown_labels
+        return Transformed(self.shards + other.shards, unknown, self.reused + other.reused)
 
 
 _TRANSFORMED = TypeAdapter(Transformed)
 
 
+@dataclass(frozen=True)
+class RawShard:
+    """A shard of raw examples: its split, its place in it, its file and that file's SHA-256."""
+
+    split: str
+    place: int
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class KeptTransformed:
+    """Where transformed shards are kept between runs.
+
+    Args:
+        partials: the place.
+        settings: a key of all that decides them beside the raw shard: of what comes from data, too.
+    """
+
+    partials: Partials
+    settings: str
+
+
 class Materialize(beam.PTransform):
-    """From (split, place, TFRecord file) to transformed shards; their list goes to `report` (see `load_report`).
+    """From `RawShard`s to transformed shards; their list goes to `report` (see `load_report`).
 
     Args:
         transform: what each worker does.
@@ -156,6 +184,7 @@ class TransformShard(beam.DoFn):
         types: type of each transformed feature.
         uri: folder of the transformed Examples.
         batch_size: examples that are preprocessed together.
+        kept: where transformed shards are kept; None where the next run will have no use for them.
     """
 
     def __init__(
@@ -168,30 +197,48 @@ class TransformShard(beam.DoFn):
         types: Mapping[str, FeatureType],
         uri: Path,
         batch_size: int = BATCH_SIZE,
+        kept: KeptTransformed | None = None,
     ) -> None:
-        self._batch_size = batch_size
+        self._batch_size, self._settings = batch_size, kept.settings if kept else ""
+        self._kept = KeptShards(kept.partials, str(uri)) if kept else None
+        self._module: TransformModule | None = None
         self._family, self._facts, self._features = family, str(facts), features
         self._label, self._types, self._uri = label, dict(types), str(uri)
 
-    def setup(self) -> None:
-        preprocess = self._family.preprocess(load_facts(Path(self._facts))) if self._family else dict
-        self._module = TransformModule(preprocess, self._features, self._label)
+    def process(self, shard: RawShard) -> Iterator[Transformed]:
+        if self._kept is None:
+            yield self._transformed(shard)
+            return
+        key = key_of(settings=self._settings, shard=shard.digest, split=shard.split)
+        if found := self._kept.take(key, shard.place):
+            shards, unknown = found
+            yield Transformed(tuple(shards), int(unknown), reused=1)
+            return
+        transformed = self._transformed(shard)
+        self._kept.add(key, transformed.shards, b"%d" % transformed.unknown_labels)
+        yield transformed
 
-    def process(self, element: tuple[str, int, str]) -> Iterator[Transformed]:
-        split, place, shard = element
-        writer = ShardWriter(Path(self._uri, f"Split-{split}"), split, place)
+    def _transformed(self, shard: RawShard) -> Transformed:
+        writer = ShardWriter(Path(self._uri, f"Split-{shard.split}"), shard.split, shard.place)
         unknown = 0
-        for batch in self._batches(shard):
+        for batch in self._batches(shard.path):
             keep = _known_labels(batch[LABEL].numpy()) if self._label.classes else None
             for record in _records(batch, self._types, keep):
                 writer.write(record)
             unknown += 0 if keep is None else int(batch[LABEL].shape[0]) - len(keep)
-        yield Transformed(tuple(writer.close()), unknown)
+        return Transformed(tuple(writer.close()), unknown)
 
     @tf.autograph.experimental.do_not_convert
     def _batches(self, shard: str) -> tf.data.Dataset:
         dataset = tf.data.TFRecordDataset(shard, buffer_size=1 << 20).batch(self._batch_size)
-        return dataset.map(self._module.transform_features, num_parallel_calls=2).prefetch(2)
+        return dataset.map(self._graph().transform_features, num_parallel_calls=2).prefetch(2)
+
+    def _graph(self) -> TransformModule:
+        """Made in the worker, and not where nothing is to be transformed."""
+        if self._module is None:
+            preprocess = self._family.preprocess(load_facts(Path(self._facts))) if self._family else dict
+            self._module = TransformModule(preprocess, self._features, self._label)
+        return self._module
 
 
 def _known_labels(labels: np.ndarray) -> np.ndarray:

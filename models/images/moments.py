@@ -109,6 +109,21 @@ class PictureMoments(Analyzer[PictureSums]):
             total.colored += one.colored
         return total
 
+    def dump(self, accumulator: PictureSums) -> "Mapping[str, np.ndarray]":
+        import numpy as np
+
+        numbers = np.array([accumulator.pixels, accumulator.colored], np.int64)
+        return {
+            "sides": accumulator.sides,
+            "sums": accumulator.sums,
+            "squares": accumulator.squares,
+            "numbers": numbers,
+        }
+
+    def load(self, arrays: "Mapping[str, np.ndarray]") -> PictureSums:
+        pixels, colored = arrays["numbers"].tolist()
+        return PictureSums(arrays["sides"], arrays["sums"], arrays["squares"], pixels, colored)
+
     def extract(self, accumulator: PictureSums) -> "Facts":
         import numpy as np
 

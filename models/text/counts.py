@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from models.analyzer import Facts, RawBatch
     from models.text.term_counts import TermCounts
+    from models.text.term_table import TermTable
 
 _HASHES = (1 << 63) - 1
 
 
-class _TermAnalyzer(Analyzer["TermCounts"]):
+class _TermAnalyzer(Analyzer["TermCounts | TermTable"]):
     """Counts terms.
 
     Args:
@@ -32,9 +33,12 @@ class _TermAnalyzer(Analyzer["TermCounts"]):
 
         return TermCounts()
 
-    def add(self, accumulator: "TermCounts", prepared: Mapping[str, Any]) -> "TermCounts":
+    def add(self, accumulator: "TermCounts | TermTable", prepared: Mapping[str, Any]) -> "TermCounts":
         import tensorflow as tf
 
+        from models.text.term_counts import TermCounts
+
+        assert isinstance(accumulator, TermCounts)
         terms: tf.Tensor = prepared["terms"]
         accumulator.add(
             prepared["hashes"],
@@ -43,11 +47,25 @@ class _TermAnalyzer(Analyzer["TermCounts"]):
         )
         return accumulator
 
-    def merge(self, accumulators: "Iterable[TermCounts]") -> "TermCounts":
-        merged = self.create()
-        for accumulator in accumulators:
-            merged.merge(accumulator)
-        return merged
+    def merge(self, accumulators: "Iterable[TermCounts | TermTable]") -> "TermTable":
+        from models.text.term_table import TermTable
+
+        return TermTable.merged(map(_table, accumulators))
+
+    def dump(self, accumulator: "TermCounts | TermTable") -> "Mapping[str, np.ndarray]":
+        return _table(accumulator).arrays()
+
+    def load(self, arrays: "Mapping[str, np.ndarray]") -> "TermTable":
+        from models.text.term_table import TermTable
+
+        return TermTable(**arrays)
+
+
+def _table(counts: "TermCounts | TermTable") -> "TermTable":
+    from models.text.term_counts import TermCounts
+    from models.text.term_table import TermTable
+
+    return TermTable.of(counts) if isinstance(counts, TermCounts) else counts
 
 
 class Vocabulary(_TermAnalyzer):
@@ -61,7 +79,7 @@ class Vocabulary(_TermAnalyzer):
         words = split_words(join_features(batch, self._features)).values
         return {"terms": words, "hashes": tf.strings.to_hash_bucket_fast(words, _HASHES)}
 
-    def extract(self, accumulator: "TermCounts") -> "Facts":
+    def extract(self, accumulator: "TermCounts | TermTable") -> "Facts":
         kept = accumulator.frequent(self._size, self._min_count)
         return {"vocabulary": [word.decode("utf-8") for word, _ in kept]}
 
@@ -94,7 +112,7 @@ class NgramFrequencies(_TermAnalyzer):
         counts = tf.concat([tf.cast([found.nrows()], counts.dtype), counts], 0)
         return {"terms": terms, "hashes": tf.strings.to_hash_bucket_fast(terms, _HASHES), "counts": counts}
 
-    def extract(self, accumulator: "TermCounts") -> "Facts":
+    def extract(self, accumulator: "TermCounts | TermTable") -> "Facts":
         import numpy as np
 
         # the documents are counted more often than any term, or as often
@@ -156,6 +174,12 @@ class HashedFrequencies(Analyzer["np.ndarray"]):
 
     def merge(self, accumulators: "Iterable[np.ndarray]") -> "np.ndarray":
         return sum(accumulators, start=self.create())
+
+    def dump(self, accumulator: "np.ndarray") -> "Mapping[str, np.ndarray]":
+        return {"frequencies": accumulator}
+
+    def load(self, arrays: "Mapping[str, np.ndarray]") -> "np.ndarray":
+        return arrays["frequencies"]
 
     def extract(self, accumulator: "np.ndarray") -> "Facts":
         return {"idf": inverse_document_frequency(accumulator[:-1], int(accumulator[-1]))}

@@ -41,6 +41,11 @@ class TermCounts:
         """Of each row, `(rows,)`."""
         return self._counts[: len(self)]
 
+    @property
+    def hashes(self) -> Integers:
+        """Of each row's term, `(rows,)`."""
+        return self._hashes[: len(self)]
+
     def add(self, hashes: Integers, counts: Integers | None, terms_at: Callable[[Integers], list[bytes]]) -> None:
         """Counts terms.
 
@@ -56,16 +61,11 @@ class TermCounts:
         if len(missed):
             self._add_missed(missed, hashes[missed], None if counts is None else counts[missed], terms_at)
 
-    def merge(self, other: "TermCounts") -> None:
-        """Adds the counts of another."""
-        size = len(other)
-        self.add(other._hashes[:size], other._counts[:size], lambda places: [other.terms[p] for p in places.tolist()])
-
     def frequent(self, size: int, min_count: int) -> list[tuple[bytes, int]]:
         """At most `size` terms with their counts, by falling count; of equal counts in the order of their bytes."""
         enough = np.flatnonzero(self.counts >= min_count)
         found = zip([self.terms[row] for row in enough.tolist()], self.counts[enough].tolist(), strict=True)
-        return sorted(found, key=_by_frequency)[:size]
+        return sorted(found, key=by_frequency)[:size]
 
     def _count(self, rows: Integers, counts: Integers | None) -> None:
         """Sums in float64, which is exact below 2**53."""
@@ -110,7 +110,7 @@ class TermCounts:
     def _drop_rarest(self) -> None:
         """Keeps half of MAX_TERMS, the most frequent; of equal counts those that come first by their bytes."""
         counted = zip(self.terms, self.counts.tolist(), self._hashes[: len(self)].tolist(), strict=True)
-        kept = heapq.nsmallest(MAX_TERMS // 2, counted, key=lambda entry: _by_frequency(entry[:2]))
+        kept = heapq.nsmallest(MAX_TERMS // 2, counted, key=lambda entry: by_frequency(entry[:2]))
         self._restore([term for term, _, _ in kept], [hash for _, _, hash in kept], [count for _, count, _ in kept])
 
     def _restore(self, terms: list[bytes], hashes: Any, counts: Any) -> None:
@@ -127,6 +127,7 @@ class TermCounts:
         self._restore(*state)
 
 
-def _by_frequency(entry: tuple[bytes, int]) -> tuple[int, bytes]:
+def by_frequency(entry: tuple[bytes, int]) -> tuple[int, bytes]:
+    """A key by which the most frequent come first; of equal counts in the order of their bytes."""
     term, count = entry
     return -count, term

@@ -8,6 +8,7 @@ from models.text.wordpieces import SPECIAL
 if TYPE_CHECKING:
     from models.analyzer import Facts
     from models.text.term_counts import TermCounts
+    from models.text.term_table import TermTable
 
 _MOST_WORDS = 200_000
 """Different words that pieces are learned from, the most frequent."""
@@ -24,7 +25,7 @@ class WordPieceVocabulary(Vocabulary):
     (https://www.tensorflow.org/text/guide/subwords_tokenizer).
     """
 
-    def extract(self, accumulator: "TermCounts") -> "Facts":
+    def extract(self, accumulator: "TermCounts | TermTable") -> "Facts":
         from tensorflow_text.tools.wordpiece_vocab.wordpiece_tokenizer_learner_lib import learn
 
         counts = [(word.decode("utf-8"), count) for word, count in accumulator.frequent(_MOST_WORDS, 1)]

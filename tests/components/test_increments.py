@@ -10,8 +10,9 @@ import pytest
 from components.component import Channel, Component
 from components.example_gen import ExampleGen
 from components.statistics_gen import StatisticsGen
+from components.transform import Transform
 from components.transforms.statistics import splits
-from schemas.artifacts import Examples, ExampleStatistics
+from schemas.artifacts import Examples, ExampleStatistics, Schema, TransformGraph
 from schemas.config import DataConfig
 from schemas.statistics import load_statistics
 from tests.components.scenes import png, resized, scene
@@ -23,6 +24,12 @@ DATA: Mapping[str, Any] = {
     "features": {"text": "text"},
     "label": "label",
 }
+
+
+SCHEMA = """
+feature { name: "text" type: BYTES natural_language_domain {} }
+feature { name: "label" type: BYTES string_domain { value: "a" value: "b" } }
+"""
 
 
 def write(base: Path, name: str, seed: int, rows: int = 60) -> None:
@@ -52,6 +59,25 @@ def measure(context: Any, examples: Examples, folder: Path, **columns: Any) -> E
     return statistics
 
 
+def transform(context: Any, examples: Examples, folder: Path, **parameters: Any) -> tuple[TransformGraph, Examples]:
+    graph, transformed = TransformGraph(folder / "graph"), Examples(folder / "examples")
+    for artifact in (graph, transformed, Schema(folder / "schema")):
+        artifact.uri.mkdir(parents=True)
+    Schema(folder / "schema").path.write_text(SCHEMA, encoding="utf-8")
+    settings = {
+        "model": {"family": "lstm", "min_count": 1, "sequence_length": 9},
+        "features": {"text": "text"},
+        "label": "label",
+        "task": "classification",
+        **parameters,
+    }
+    promised = {"examples": Channel(Component(), "made", Examples), "schema": Channel(Component(), "made", Schema)}
+    inputs = {"examples": examples, "schema": Schema(folder / "schema")}
+    outputs = {"transform_graph": graph, "transformed_examples": transformed}
+    Transform(**promised, **settings).bind(inputs, outputs).run(context)
+    return graph, transformed
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -64,9 +90,9 @@ def kept(tmp_path: Path, context: Any) -> Any:
     return context
 
 
-def shards_looked_at(caplog: pytest.LogCaptureFixture) -> tuple[int, int]:
-    """Shards that the last StatisticsGen looked at, of how many."""
-    (*_, last) = (record.args for record in caplog.records if record.msg.startswith("looked at %d of %d"))
+def work_done(caplog: pytest.LogCaptureFixture, said: str) -> tuple[int, int]:
+    """Shards that the last step that says so worked on, of how many."""
+    (*_, last) = (record.args for record in caplog.records if record.msg.startswith(f"{said} %d of %d shards"))
     return last
 
 
@@ -233,14 +259,14 @@ def test_statistics_look_at_new_shards_alone(
         path.write_text("\n".join([f"{lines[0]},note", *(f"{line},n{len(line)}" for line in lines[1:])]) + "\n")
     first = generate(kept, tmp_path / "first", {**data, "splits": {"train": "data/span-1.csv"}})
     measure(kept, first, tmp_path / "first-statistics")
-    assert shards_looked_at(caplog) == (2, 2)
+    assert work_done(caplog, "looked at") == (2, 2)
     monkeypatch.setattr(splits, "_ROWS_PER_PARTITION", -(-126 // partitions))
     second = generate(kept, tmp_path / "second", data)
     found = measure(kept, second, tmp_path / "second-statistics")
-    assert shards_looked_at(caplog) == (2, 4)
+    assert work_done(caplog, "looked at") == (2, 4)
     kept.kept = None
     expected = measure(kept, second, tmp_path / "fresh-statistics")
-    assert shards_looked_at(caplog) == (4, 4)
+    assert work_done(caplog, "looked at") == (4, 4)
     assert files(found.uri) == files(expected.uri)
     (text,) = load_statistics(found.split_path("train")).text_features()
     assert text.texts.duplicates.count and text.texts.conflicting_labels.count
@@ -257,7 +283,7 @@ def test_statistics_of_pictures_are_kept(tmp_path: Path, kept: Any, caplog: pyte
             path.write_bytes(png(resized(scene(seed, 40), 1 + span / 4)))
         examples = generate(kept, tmp_path / f"night-{span}", data)
         found.append(measure(kept, examples, tmp_path / f"statistics-{span}", text=(), images=("path",)))
-    assert shards_looked_at(caplog) == (2, 4)
+    assert work_done(caplog, "looked at") == (2, 4)
     kept.kept = None
     expected = measure(kept, examples, tmp_path / "fresh", text=(), images=("path",))
     assert files(found[1].uri) == files(expected.uri)
@@ -275,4 +301,45 @@ def test_damaged_statistics_are_made_again(tmp_path: Path, kept: Any, caplog: py
         archive.write_bytes(content)
     for looked_at in (2, 0):
         assert files(measure(kept, examples, tmp_path / f"looked-at-{looked_at}").uri) == expected
-        assert shards_looked_at(caplog) == (looked_at, 2)
+        assert work_done(caplog, "looked at") == (looked_at, 2)
+
+
+FAMILIES = {
+    "words": {"family": "lstm", "min_count": 1, "sequence_length": 9},
+    "pieces": {"family": "transformer", "vocabulary_size": 300},
+    "n-grams": {"family": "linear", "ngrams": (1, 2), "min_documents": 1},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("materialize", [True, False])
+def test_facts_of_a_growing_window_are_those_of_a_fresh_run(
+    family: str, materialize: bool, tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    settings = {"model": FAMILIES[family], "materialize": materialize}
+    for number in (1, 2, 3):
+        write(tmp_path, f"span-{number}.csv", number, rows=300)
+        if number > 1:
+            examples = generate(kept, tmp_path / f"examples-{number}")
+            graph, transformed = transform(kept, examples, tmp_path / f"transform-{number}", **settings)
+    assert work_done(caplog, "analyzed") == (1, 3)
+    assert work_done(caplog, "transformed") == ((6, 6) if materialize else (2, 6))
+    kept.kept = None
+    fresh_graph, fresh_examples = transform(kept, examples, tmp_path / "fresh", **settings)
+    assert work_done(caplog, "analyzed") == (3, 3)
+    assert files(graph.facts) == files(fresh_graph.facts)
+    assert files(graph.transformed_schema.parent) == files(fresh_graph.transformed_schema.parent)
+    assert files(transformed.uri) == files(fresh_examples.uri)
+
+
+def test_facts_depend_on_the_hyperparameters(tmp_path: Path, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    write(tmp_path, "span-1.csv", 1)
+    examples = generate(kept, tmp_path / "examples")
+    for number, (lengths, analyzed) in enumerate({(1, 1): 1, (1, 2): 1}.items()):
+        model = {"family": "linear", "ngrams": lengths, "min_documents": 1}
+        transform(kept, examples, tmp_path / f"transform-{number}", model=model)
+        assert work_done(caplog, "analyzed") == (analyzed, 1)
+    transform(kept, examples, tmp_path / "again", model=model, materialize=False)
+    assert work_done(caplog, "analyzed") == (0, 1)
