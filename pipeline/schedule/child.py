@@ -26,7 +26,10 @@ _OUTCOMES: Final = {
     REFUSED: Outcome.REFUSED,
     128 + signal.SIGINT: Outcome.CANCELED,
     128 + signal.SIGTERM: Outcome.CANCELED,
+    -signal.SIGINT: Outcome.CANCELED,
+    -signal.SIGTERM: Outcome.CANCELED,
 }
+"""By exit code; a run that has hardly begun has no handlers of signals yet."""
 
 
 @dataclass(frozen=True)

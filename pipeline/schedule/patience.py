@@ -65,9 +65,6 @@ class Patience:
                 _log.warning("The lineage database is back; going on")
             self._wait = 0.0
 
-    def close(self) -> None:
-        self._lineage.close()
-
     def _open(self) -> Lineage:
         lineage = open_lineage(self._workspace, self._url, lock_timeout=self._lock_timeout)
         add_tables(lineage.engine, tables.metadata)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -46,6 +46,7 @@ class _Running:
         renewed: when the lease was renewed last, on the monotonic clock.
         interrupted: when the run was asked to end; None if it was not.
         hand_back: the trigger is to wait again, rather than end, once the run has.
+        lost: another daemon has the lease.
     """
 
     trigger: Trigger
@@ -54,6 +55,7 @@ class _Running:
     renewed: float
     interrupted: float | None = None
     hand_back: bool = False
+    lost: bool = False
 
 
 class Scheduled(Protocol):
@@ -161,7 +163,7 @@ class Worker:
         now = self._clock.monotonic()
         if not self._due and not self._changed and now - self._saved < _NOTE_SECONDS:
             return
-        if self._changed:
+        if self._changed or now - self._saved >= _NOTE_SECONDS:
             self._register()
         for due in triggers.add(self._due, self._timetable.position, self._timetable.next):
             said = f", {due.outcome}" if due.outcome else ""
@@ -189,13 +191,18 @@ class Worker:
         self._running = _Running(trigger, child, began, began)
 
     def _tend(self, running: _Running, triggers: Triggers, situation: Situation) -> None:
+        if running.lost:
+            self._running = None if running.child.has_ended() else running
+            return
         if running.child.has_ended():
             self._finish(running, triggers)
             return
         now = self._clock.monotonic()
         if now - running.renewed >= self._length / BEATS:
             if not renew(self._patience.engine, self._file.name, running.trigger.token):
-                self._lost(running)
+                _log.warning("%s: another daemon has taken over; the run is stopped", self._file.name)
+                running.lost = True
+                running.child.kill()
                 return
             running.renewed = now
             if self._clock.monotonic() - now < self._length / BEATS:  # else the news may be old
@@ -218,11 +225,14 @@ class Worker:
             _log.info("%s: run ended unfinished after %s; it will be taken up again", self._file.name, took)
         else:
             self._said_waiting = False
+            if running.interrupted is not None and report.outcome is Outcome.FAILED:
+                report = replace(report, outcome=Outcome.CANCELED, detail="stopped for a newer start")
             detail, now = report.detail, self._clock.now()
             self._ending(trigger, report)
             kept = triggers.end(trigger, report.outcome, run_id=report.run_id, detail=detail, now=now)
             first = f": {detail.splitlines()[0]}" if detail else ""
-            _log.info("%s: run %s %s after %s%s", self._file.name, report.run_id, report.outcome, took, first)
+            named = f"run {report.run_id}" if report.run_id else "the run"
+            _log.info("%s: %s %s after %s%s", self._file.name, named, report.outcome, took, first)
             if kept:
                 self.outcomes.append(report.outcome)
                 self._ended(trigger, report)
@@ -235,11 +245,6 @@ class Worker:
         if not self._said_waiting:
             _log.info("%s: waiting: %s", self._file.name, report.detail)
         self._said_waiting, self._not_before = True, self._clock.monotonic() + _WAIT_SECONDS
-
-    def _lost(self, running: _Running) -> None:
-        _log.warning("%s: another daemon has taken over; the run is stopped", self._file.name)
-        running.child.kill()
-        self._running = None
 
     def _interrupt(self, running: _Running) -> None:
         if running.interrupted is None:

@@ -82,7 +82,7 @@ def test_once_runs_what_was_asked_for_and_says_how_it_went(
 def test_a_run_takes_no_code_from_the_folder_that_the_daemon_stands_in(
     file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (file.parent / "yaml.py").write_text("raise SystemExit('somebody else\'s code')", encoding="utf-8")
+    (file.parent / "yaml.py").write_text("raise SystemExit('somebody else's code')", encoding="utf-8")
     monkeypatch.chdir(file.parent)
     daemon(file, "--once").wait(60)
     invoke("schedule", "--trigger", file)
