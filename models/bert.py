@@ -62,6 +62,10 @@ class BertHyperparameters(Hyperparameters):
     """With `weights: none`: most word pieces that are learned from the training split, its most frequent characters
     among them; what they cannot spell is unknown."""
 
+    vocabulary: str | None = None
+    """With `weights: none`: a file of word pieces, one a line in the order of their ids, for lower-cased texts, instead
+    of those that would be learned; relative to the pipeline file."""
+
     sequence_length: int = Field(default=192, ge=8)
     """Word pieces of a text, or of a pair of texts, that are read; the rest is cut off."""
 
@@ -86,9 +90,11 @@ class BertHyperparameters(Hyperparameters):
                 raise ValueError(f"`{name}` is for given weights; name some as `weights`, or leave it out")
         if self.lora and self.freeze != "none":
             raise ValueError("`lora` leaves all given weights as they are; leave `freeze` out")
-        for name in ("size", "vocabulary_size"):
+        for name in ("size", "vocabulary_size", "vocabulary"):
             if self.weights != "none" and name in self.model_fields_set:
                 raise ValueError(f"`{name}` is for `weights: none`; given weights have their own. Leave it out")
+        if self.vocabulary is not None and "vocabulary_size" in self.model_fields_set:
+            raise ValueError("`vocabulary_size` is for pieces that are learned; with `vocabulary` leave it out")
         return self
 
 
@@ -137,20 +143,27 @@ class Bert(Pretrainable):
         path = self.base / self.config.weights
         return [checkpoint_folder(path)] if self.config.weights != "none" and path.is_dir() else []
 
+    def check_files(self) -> None:
+        """That a folder of Hugging Face's holds the tensors that it should."""
+        from models.text.hugging_face import check_folder
+
+        for folder in self.files():
+            check_folder(folder, self.config.weights)
+
     def files_of_facts(self) -> Sequence[Path]:
-        return self.files()
+        return self.files() if self.config.vocabulary is None else [self.base / self.config.vocabulary]
 
     def given_facts(self) -> "Facts":
-        """Vocabulary of the weights, and whether it is of lower-cased texts."""
+        """Vocabulary of the weights, or the one that is given, and whether it is of lower-cased texts."""
         if self.config.weights == "none":
-            return {"lower_case": 1}
+            return {"lower_case": 1, **self._given_vocabulary()}
         checkpoint = self._checkpoint()
         return {"vocabulary": list(checkpoint.vocabulary), "lower_case": int(checkpoint.lower_case)}
 
     def analyzers(self) -> Sequence[Analyzer[Any]]:
         from models.text.wordpiece_vocabulary import WordPieceVocabulary
 
-        if self.config.weights != "none":
+        if self.config.weights != "none" or self.config.vocabulary is not None:
             return []
         return [WordPieceVocabulary(self.features, size=self.config.vocabulary_size, min_count=2)]
 
@@ -261,6 +274,14 @@ class Bert(Pretrainable):
             max_sequence_length=self.config.sequence_length,
         )
         return encoder(fresh, "gelu")
+
+    def _given_vocabulary(self) -> "Facts":
+        from models.text.given_vocabulary import checked_pieces, read_pieces
+
+        if (name := self.config.vocabulary) is None:
+            return {}
+        key = "model.vocabulary"
+        return {"vocabulary": list(checked_pieces(read_pieces(self.base / name, key), key, name))}
 
     def _checkpoint(self) -> "Checkpoint":
         from models.text.checkpoints import open_checkpoint

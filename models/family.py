@@ -66,6 +66,13 @@ class Family(ABC):
         """Files and folders that `network` reads; what they hold decides whether a training can be used again."""
         return ()
 
+    def check_files(self) -> None:  # noqa: B027 - most families read none
+        """Looks at these files before anything runs, as far as that needs neither TensorFlow nor Keras.
+
+        Raises:
+            ConfigError: one of them cannot be used.
+        """
+
     def files_of_facts(self) -> Sequence[Path]:
         """Files and folders that `given_facts` reads."""
         return ()

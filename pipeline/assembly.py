@@ -22,11 +22,12 @@ from components.trainer import Trainer
 from components.transform import Transform
 from models.family import Family
 from models.pretraining import Pretrainable
-from models.registry import PRETRAINABLE, family_class
+from models.registry import PRETRAINABLE, family_class, make_family
 from pipeline.consistency import add_contradictions, examples_columns
 from pipeline.pipeline import Pipeline, strange_steps
 from schemas.config import InfraValidationConfig, Modality, PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
+from schemas.mistakes import Mistakes
 from schemas.pipeline_file import load, mistakes_of
 
 _OF_THE_OPTIMIZER: Final = {"learning_rate", "learning_rate_schedule", "warmup_steps", "momentum", "weight_decay"}
@@ -86,7 +87,17 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
         )
     add_contradictions(mistakes, config, base, recipe)
     mistakes.raise_any()
+    _check_files(mistakes, config, base)
     return _under_recipe(config.training, recipe)
+
+
+def _check_files(mistakes: Mistakes, config: PipelineConfig, base: Path) -> None:
+    """Raises what is wrong with files that the family reads."""
+    try:
+        make_family(config.model, tuple(config.data.features), config.data.modality, base).check_files()
+    except ConfigError as error:
+        mistakes.add(("model", "weights"), f"cannot be used: {str(error).removeprefix('`model.weights`: ')}")
+        mistakes.raise_any()
 
 
 def _recipe(config: PipelineConfig, family: type[Family]) -> TrainingConfig:

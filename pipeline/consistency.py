@@ -63,7 +63,7 @@ def add_contradictions(
     ):
         for key, message in find(config):
             mistakes.add(key, message)
-    for find_below in (_paths, _weights, _schema):
+    for find_below in (_paths, _weights, _vocabulary, _schema):
         for key, message in find_below(config, base):
             mistakes.add(key, message)
 
@@ -330,6 +330,15 @@ def _weights(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
         yield (
             ("model", "weights"),
             f"must be there, relative to the pipeline file: {(base / weights).resolve()} is not. Received: {weights}",
+        )
+
+
+def _vocabulary(config: PipelineConfig, base: Path) -> Iterator[Contradiction]:
+    name = config.model.hyperparameters.get("vocabulary")
+    if config.model.family == "bert" and isinstance(name, str) and not (base / name).is_file():
+        yield (
+            ("model", "vocabulary"),
+            f"must be a file, relative to the pipeline file: {(base / name).resolve()} is none. Received: {name}",
         )
 
 

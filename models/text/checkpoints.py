@@ -13,8 +13,8 @@ import keras
 
 from models.given_weights import PRESET, Freeze, checkpoint_folder, count_arrays, freeze_layers, read
 from models.text.architectures import ARCHITECTURES
+from models.text.given_vocabulary import checked_pieces, read_pieces
 from models.text.hugging_face import Tensors, json_object
-from models.text.wordpieces import SPECIAL
 from models.training.phases import BACKBONE
 from schemas.errors import ConfigError
 
@@ -172,7 +172,14 @@ def _hugging_face(folder: Path, config: Mapping[str, Any], weights: str) -> Chec
             f"`model.weights`: the vocabulary has {len(vocabulary)} pieces, the network {config['vocab_size']} only."
             f" Received: {weights}"
         )
-    return Checkpoint(weights, str(folder), _checked(vocabulary, weights), lower_case, _ACTIVATIONS[name], tensors)
+    return Checkpoint(
+        weights,
+        str(folder),
+        checked_pieces(vocabulary, "model.weights", weights),
+        lower_case,
+        _ACTIVATIONS[name],
+        tensors,
+    )
 
 
 def _tokenizer(folder: Path, weights: str) -> tuple[Sequence[str], bool]:
@@ -183,7 +190,7 @@ def _tokenizer(folder: Path, weights: str) -> tuple[Sequence[str], bool]:
     if settings.is_file():
         lower_case = json_object(settings, weights).get("do_lower_case", lower_case)
     if (folder / "vocab.txt").is_file():
-        return _lines(folder / "vocab.txt"), bool(lower_case)
+        return read_pieces(folder / "vocab.txt", "model.weights"), bool(lower_case)
     pieces = (whole.get("model") or {}).get("vocab")
     if not isinstance(pieces, dict) or set(pieces.values()) != set(range(len(pieces))):
         raise ConfigError(
@@ -191,13 +198,6 @@ def _tokenizer(folder: Path, weights: str) -> tuple[Sequence[str], bool]:
             f" from 0 on. Received: {weights}"
         )
     return sorted(pieces, key=pieces.__getitem__), bool(lower_case)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"`model.weights`: {path} must be a text file in UTF-8, a piece a line: {error}") from error
 
 
 def _preset(source: str, weights: str) -> Checkpoint:
@@ -209,19 +209,6 @@ def _preset(source: str, weights: str) -> Checkpoint:
             f"`model.weights` must name an encoder with a WordPiece vocabulary, as BERT and DistilBERT have. Received:"
             f" {weights}, whose tokenizer is a {type(tokenizer).__name__}"
         )
-    return Checkpoint(weights, source, _checked(tokenizer.get_vocabulary(), weights), bool(tokenizer.lowercase))
-
-
-def _checked(vocabulary: Sequence[str], weights: str) -> tuple[str, ...]:
-    lacking = [piece for piece in SPECIAL if piece not in vocabulary]
-    if lacking or vocabulary[0] != SPECIAL[0]:
-        raise ConfigError(
-            f"`model.weights`: a vocabulary must begin with {SPECIAL[0]} and have {', '.join(SPECIAL[1:])}. Received:"
-            f" {weights}, which begins with {vocabulary[0]!r} and lacks {', '.join(lacking) or 'none'}"
-        )
-    if len(set(vocabulary)) < len(vocabulary):
-        twice = next(piece for place, piece in enumerate(vocabulary) if piece in vocabulary[:place])
-        raise ConfigError(
-            f"`model.weights`: the pieces of a vocabulary must differ. Received: {weights}, which has {twice!r} twice"
-        )
-    return tuple(vocabulary)
+    return Checkpoint(
+        weights, source, checked_pieces(tokenizer.get_vocabulary(), "model.weights", weights), bool(tokenizer.lowercase)
+    )

@@ -90,6 +90,17 @@ class Tensors:
             yield lambda name: places[name].get_tensor(name)
 
 
+def check_folder(folder: Path, weights: str) -> None:
+    """Checks the tensors of a folder that is Hugging Face's; of others, such as KerasHub's presets, it says nothing.
+
+    Raises:
+        ConfigError: as for Tensors.
+    """
+    config = json_object(folder / "config.json", weights) if (folder / "config.json").is_file() else {}
+    if config.get("model_type") in ARCHITECTURES:
+        Tensors(folder, config, weights)
+
+
 def json_object(path: Path, weights: str) -> dict[str, Any]:
     """What a JSON file of a folder holds.
 

@@ -12,6 +12,7 @@ from models.training.optimizers import make_optimizer, undecayed
 from models.training.steps import Steps
 from models.training.strategies import precision
 from schemas.config import TrainingConfig
+from schemas.errors import ConfigError
 from tests.models.text.hugging_face import PIECES, last_hidden_state, write
 
 IDS = np.array([[2, 32, 33, 34, 3], [2, 33, 3, 0, 0]])
@@ -78,6 +79,19 @@ def test_without_weights_there_is_a_size_and_a_vocabulary_of_the_corpus(tmp_path
     assert layers == ["transformer_layer_0", "transformer_layer_1"]
 
 
+def test_a_vocabulary_that_is_given_is_not_learned(tmp_path: Path) -> None:
+    (tmp_path / "pieces.txt").write_text("".join(f"{piece}\n" for piece in PIECES), encoding="utf-8")
+    bert = family(tmp_path, weights="none", size="tiny", vocabulary="pieces.txt")
+    assert bert.given_facts() == {"vocabulary": PIECES, "lower_case": 1}
+    assert not bert.analyzers() and not bert.files()
+    assert bert.files_of_facts() == [tmp_path / "pieces.txt"]
+    (tmp_path / "pieces.txt").write_text("[PAD]\nthe\n")
+    with pytest.raises(
+        ConfigError, match=r"^`model\.vocabulary`: a vocabulary must begin with .* Received: pieces\.txt"
+    ):
+        bert.given_facts()
+
+
 def test_weight_decay_is_for_kernels_alone(tmp_path: Path) -> None:
     write(tmp_path / "bert")
     network = family(tmp_path).network({"vocabulary": PIECES, "lower_case": 1}, 3)
@@ -132,6 +146,8 @@ def test_given_weights_are_tuned_gently() -> None:
     [
         ({"freeze": "all"}, "`freeze` is for given weights"),
         ({"weights": "bert", "size": "tiny"}, "`size` is for `weights: none`"),
+        ({"weights": "bert", "vocabulary": "v.txt"}, "`vocabulary` is for `weights: none`"),
+        ({"vocabulary_size": 500, "vocabulary": "v.txt"}, "`vocabulary_size` is for pieces that are learned"),
         ({"weights": "bert", "vocabulary_size": 500}, "`vocabulary_size` is for `weights: none`"),
         ({"weights": "bert", "freeze": 0}, "greater than or equal to 1"),
         ({"lora": {"rank": 4}}, "`lora` is for given weights"),

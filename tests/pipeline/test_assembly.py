@@ -9,6 +9,7 @@ from pipeline.assembly import assemble, pipeline_from_file
 from pipeline.pipeline import Pipeline
 from schemas.config import PipelineConfig, TrainingConfig
 from schemas.errors import ConfigError
+from tests.models.text.hugging_face import write
 
 OWN_FAMILY = """\
 from models.family import Family, Hyperparameters
@@ -264,3 +265,26 @@ def test_assembly_imports_neither_tensorflow_nor_beam(file: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_encoder_that_cannot_be_used_is_told_before_anything_runs(tmp_path: Path) -> None:
+    """By the headers of its files, which need neither TensorFlow nor Keras."""
+    write(tmp_path / "bert", num_hidden_layers=3)
+    file = tmp_path / "p.yaml"
+    file.write_text(PIPELINE.replace('{family: "assembly_own_family:Own", units: 4}', "{family: bert, weights: bert}"))
+    said = (
+        r"^.*p\.yaml:8: `model\.weights` cannot be used: the tensors of bert must be those of the encoder that its"
+        r" config\.json describes\. Received: missing: encoder\.layer\.2\.attention\.self\.query\.weight, .* more$"
+    )
+    with pytest.raises(ConfigError, match=said):
+        pipeline_from_file(file)
+    code = f"""
+import sys
+from pathlib import Path
+from pipeline.assembly import pipeline_from_file
+pipeline_from_file(Path({str(file)!r}))
+print(sorted({{"tensorflow", "keras"}} & sys.modules.keys()))
+"""
+    write(tmp_path / "bert")
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout == "[]\n"

@@ -203,6 +203,14 @@ def test_a_contradiction_is_said(tmp_path: Path, sections: dict[str, Any], messa
     assert told(tmp_path, **sections) == [message]
 
 
+def test_a_vocabulary_is_a_file_that_is_there(tmp_path: Path) -> None:
+    model = {"family": "bert", "vocabulary": "no.txt"}
+    place = f"{tmp_path.resolve()}/no.txt"
+    assert told(tmp_path, model=model) == [
+        f"`model.vocabulary` must be a file, relative to the pipeline file: {place} is none. Received: no.txt"
+    ]
+
+
 @pytest.mark.parametrize("weights", ["gone/model.keras", "gone.keras", "../gone.weights.h5"])
 def test_weights_that_are_a_path_must_be_there(tmp_path: Path, weights: str) -> None:
     (message,) = told(tmp_path, data=PICTURE, model={"family": "resnet", "weights": weights})

@@ -167,4 +167,4 @@ def test_an_encoder_learns_from_texts_and_another_pipeline_starts_from_it(tmp_pa
     assert told.told["metrics"]["accuracy"] > 0.4
     (checkpoint / "model.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes()[:5000])
     broken = project.trainworks("run", "tuned.yaml", "--json")
-    assert broken.exit_code == 2 and "cannot read served/requests: SafetensorError" in broken.stderr
+    assert broken.exit_code == 2 and "cannot be used: cannot read served/requests: SafetensorError" in broken.stderr
