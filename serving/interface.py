@@ -57,6 +57,9 @@ class Servable(Protocol):
     def regress(self, signature_name: str, examples: Sequence[bytes]) -> Array:
         """Values, float32, `(batch_size,)`."""
 
+    def unwatched(self) -> "Servable":
+        """The same version; what this one is asked is neither logged nor given to a shadow."""
+
     def is_quick(self, signature_name: str) -> bool:
         """Whether small batches are known to take no longer than handing them to another thread: an event loop may
         then wait for them."""

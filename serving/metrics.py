@@ -15,7 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from serving.batching.batcher import BatchRecord
 from serving.calls import Call
+from serving.errors import Code
 from serving.interface import VersionStatus
+from serving.shadow import ShadowCall
 
 DEFAULT_PATH: Final = "/monitoring/prometheus/metrics"
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -54,7 +56,7 @@ class Metrics:
             f"{_PREFIX}batch_queue_length", "Batches that wait.", ("model_name",), registry=self._registry
         )
         self._children: dict[tuple[str, str, str], Any] = {}
-        self._version_counts = Counts[tuple[str, int, str]]()
+        self._version_counts, self._shadow_counts = Counts[tuple[str, int, str]](), Counts[tuple[str, int, str]]()
         self._version_latency = Histogram(
             f"{_OWN_PREFIX}version_request_latency",
             "Microseconds of a call, by the version that answered.",
@@ -75,16 +77,22 @@ class Metrics:
             child = self._children[key] = self._latency.labels(model, call.method, _ENTRY[call.front])
         child.observe(call.seconds * _MICROS)
         if call.version is not None and call.method in _INFERENCE:
-            self._version_called(call, call.version)
+            self._version_called(call.model, call.version, call.code, call.seconds)
 
-    def _version_called(self, call: Call, version: int) -> None:
+    def shadow_called(self, call: ShadowCall) -> None:
+        """Counts what a shadow was asked, and what its answers are like; see serving/shadow.py."""
         with self._lock:
-            self._version_counts[call.model, version, call.code.name] += 1
-        child = self._version_children.get((call.model, version))
+            self._shadow_counts[call.model, call.version, call.result] += 1
+        if call.result != "left out":
+            self._version_called(call.model, call.version, call.code, call.seconds)
+
+    def _version_called(self, model: str, version: int, code: Code, seconds: float) -> None:
+        with self._lock:
+            self._version_counts[model, version, code.name] += 1
+        child = self._version_children.get((model, version))
         if child is None:
-            child = self._version_latency.labels(call.model, str(version))
-            self._version_children[call.model, version] = child
-        child.observe(call.seconds * _MICROS)
+            child = self._version_children[model, version] = self._version_latency.labels(model, str(version))
+        child.observe(seconds * _MICROS)
 
     def batch_of(self, model: str) -> Callable[[BatchRecord], None]:
         """What is to be told of a model's batches."""
@@ -106,7 +114,7 @@ class Metrics:
         """The counter, and the versions as they are now. (The library's own counters end in `_total`.)"""
         requests = Metric(f"{_PREFIX}request_count", "Calls by model and gRPC code.", "unknown")
         with self._lock:
-            counts, by_version = dict(self._counts), dict(self._version_counts)
+            counts, by_version, shadows = dict(self._counts), dict(self._version_counts), dict(self._shadow_counts)
         for (model, code), count in counts.items():
             requests.add_sample(requests.name, {"model_name": model, "status": code}, count)
         yield requests
@@ -115,6 +123,11 @@ class Metrics:
             labels = {"model_name": model, "version": str(number), "status": code}
             answered.add_sample(answered.name, labels, count)
         yield answered
+        compared = Metric(f"{_OWN_PREFIX}shadow_count", "What a shadow's answers are like.", "unknown")
+        for (model, number, result), count in shadows.items():
+            labels = {"model_name": model, "version": str(number), "result": result}
+            compared.add_sample(compared.name, labels, count)
+        yield compared
         versions = Metric(f"{_PREFIX}model_version_state", "1 for the state that a version is in.", "gauge")
         for model, statuses in self._models().items():
             for status in statuses:

@@ -29,6 +29,7 @@ class ServerOptions:
         remote_admin: whether what is served may be changed from other machines.
         audit_log: the file in which calls are written down.
         request_log: which requests are written down, and where; None for none.
+        shadow_rate: how often a second a version with the label `shadow` is asked what clients ask; 0 for never.
         verify_key: what the manifests of models must be signed with; None for no signature.
         require_manifest: whether models without a manifest are refused.
         model_timeout_seconds: how long a model may take for a call.
@@ -55,6 +56,7 @@ class ServerOptions:
     remote_admin: bool = False
     audit_log: Path | None = None
     request_log: RequestLogOptions | None = None
+    shadow_rate: float = 0.0
     verify_key: bytes | None = field(default=None, repr=False)
     require_manifest: bool = False
     model_timeout_seconds: float = 60.0

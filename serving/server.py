@@ -24,6 +24,8 @@ from serving.request_log import RequestLog
 from serving.rest.application import Limits, Page
 from serving.rest.server import RestOptions, RestServer
 from serving.rpc.server import RpcOptions, RpcServer
+from serving.shadow import Shadow, ShadowCall
+from serving.watcher import Watcher
 
 _HEALTH_SECONDS: Final = 0.2
 _LAME_DUCK_SECONDS: Final = 0.5
@@ -51,12 +53,19 @@ class ModelServer:
         self._request_log = RequestLog(options.request_log) if options.request_log else None
         self._metrics = Metrics(self._statuses) if options.metrics_path else None
         batch_of = self._metrics.batch_of if self._metrics else None
-        loader = Loader(self._verify, options.model_timeout_seconds, options.batching, batch_of, self._request_log)
+        watchers: list[Watcher] = [self._request_log] if self._request_log else []
+        loader = Loader(self._verify, options.model_timeout_seconds, options.batching, batch_of, watchers)
         self._models = ModelManager(
             loader,
             options.file_system_poll_wait_seconds,
             labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
+            shadows=options.shadow_rate > 0,
         )
+        self._shadow = None
+        if options.shadow_rate > 0:
+            tell = self._metrics.shadow_called if self._metrics else _tell_nobody
+            self._shadow = Shadow(options.shadow_rate, self._models, tell)
+            watchers.append(self._shadow)
         gate = Gate(options.keys, remote_admin=options.remote_admin)
         listeners: list[Listener] = [self._audit.write] if self._audit else []
         pages = dict[str, Page]()
@@ -117,6 +126,8 @@ class ModelServer:
             stop.start()
         for stop in stops:
             stop.join()
+        if self._shadow:
+            self._shadow.close()
         self._models.stop()
         if self._request_log:
             self._request_log.close()
@@ -142,6 +153,10 @@ class ModelServer:
         if file is None or seconds <= 0:
             return None
         return ConfigWatch(file, self._models.apply, self._options.model_config, seconds)
+
+
+def _tell_nobody(_: ShadowCall) -> None:
+    """Where there are no metrics."""
 
 
 def _rpc_options(options: ServerOptions) -> RpcOptions:

@@ -16,6 +16,7 @@ from schemas.files import write_atomically
 RECORD: Final = ".release.json"
 STABLE: Final = "stable"
 CANARY: Final = "canary"
+SHADOW: Final = "shadow"
 
 
 class RolledBack(BaseModel):
@@ -45,6 +46,9 @@ class ReleaseRecord(BaseModel):
     """The version that is on probation."""
     since: float | None = None
     """When the candidate got its label, in seconds since 1970; None while it is not known to be loaded."""
+    is_shadow: bool = False
+    """Whether the candidate answers nobody. Its label then keeps servers from giving it to clients, and so it has that
+    from the start; servers that know shadows take that."""
     previous: int | None = None
     """The version that was stable before, which stays loaded while there is no candidate: to roll back at once."""
 
@@ -62,24 +66,27 @@ class ReleaseRecord(BaseModel):
     @property
     def labels(self) -> dict[str, int]:
         """Label to version. A label may only be given to what is loaded."""
-        named = {STABLE: self.stable, CANARY: self.candidate if self.since is not None else None}
+        named = {STABLE: self.stable}
+        if self.is_shadow or self.since is not None:
+            named[SHADOW if self.is_shadow else CANARY] = self.candidate
         return {label: version for label, version in named.items() if version is not None}
 
-    def with_pushed(self, version: int, before: int | None) -> "ReleaseRecord":
+    def with_pushed(self, version: int, before: int | None, *, shadow: bool = False) -> "ReleaseRecord":
         """A record in which a version that was just pushed is the candidate, or, where nothing serves yet, stable.
 
         Args:
             before: the version that served without labels.
+            shadow: whether a candidate is to answer nobody.
         """
         if self.stable is None and before in (None, version):
             return self.model_copy(update={"stable": version})
         if version in (self.stable, self.candidate):
             return self
         stable = before if self.stable is None else self.stable
-        return self.model_copy(update={"stable": stable, "candidate": version, "since": None})
+        return self.model_copy(update={"stable": stable, "candidate": version, "since": None, "is_shadow": shadow})
 
     def labelled(self, now: float) -> "ReleaseRecord":
-        """A record in which the candidate has its label."""
+        """A record in which the candidate is loaded, has its label, and is on probation."""
         return self.model_copy(update={"since": now})
 
     def promoted(self) -> "ReleaseRecord":

@@ -29,7 +29,8 @@ def take_over(base: Path, push: PushConfig, name: str, pushed: Pushed) -> str:
             after = before.without_labels()
             said = "serves, and no label is left: `push.policy` is `direct` now, and clients must ask for none"
         else:
-            after = before.with_pushed(version, version if pushed.adopted else _served_before(folder, version, before))
+            served = version if pushed.adopted else _served_before(folder, version, before)
+            after = before.with_pushed(version, served, shadow=push.policy == "shadow")
             said = _told(after, version)
         if after != before:
             after.write(folder)

@@ -73,6 +73,13 @@ _log = logging.getLogger("serving")
     show_default=True,
     help="The share of requests that is written.",
 )
+@click.option(
+    "--shadow_rate",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="Calls a second that a version labelled `shadow` is asked too, for comparison; 0 for none.",
+)
 @click.option("--verify_key", type=_file, help="Load only models whose manifest is signed with this key.")
 @click.option("--require_manifest", is_flag=True, help="Load only models that have a manifest, as pushed ones do.")
 @click.option(

@@ -41,6 +41,8 @@ def judge(config: ProbationConfig, counts: Counts, seconds: float) -> Judgement:
     if config.max_latency_p99_ms is not None:
         found = counts.latency_ms(0.99)
         limits.append(_limit("latency_p99_ms", config.max_latency_p99_ms, found, "{:.3g}", enough))
+    if config.max_disagreement is not None:
+        limits.append(_limit("disagreement", config.max_disagreement, counts.disagreement, "{:.2%}", enough))
     reached = [
         _reached("requests", f"at least {config.requests}", str(counts.calls), enough),
         _reached("seconds", f"at least {duration(config.seconds)}", duration(seconds), seconds >= config.seconds),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE: Final = "TRAINWORKS_SERVER_KEY"
 _SECONDS: Final = 10.0
 _CALLS: Final = ":trainworks:serving:version_request_count"
+_SHADOWS: Final = ":trainworks:serving:shadow_count"
 _LATENCY: Final = ":trainworks:serving:version_request_latency_bucket"
 _TAKEN_BACK: Final = "CANCELLED"
 
@@ -30,6 +31,8 @@ class Counts:
 
     codes: Counter[str] = field(default_factory=Counter)
     latencies: Counter[float] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    """As a shadow: `same` and `different` to the answers that were like those that clients got, or not."""
 
     @property
     def calls(self) -> int:
@@ -40,6 +43,12 @@ class Counts:
     def error_rate(self) -> float:
         """The share of calls that ended with anything but OK."""
         return (self.calls - self.codes["OK"]) / self.calls if self.calls else 0.0
+
+    @property
+    def disagreement(self) -> float:
+        """The share of a shadow's answers that differ from those that clients got."""
+        answered = self.compared["same"] + self.compared["different"]
+        return self.compared["different"] / answered if answered else 0.0
 
     def latency_ms(self, share: float) -> float:
         """Milliseconds that a share of the calls keep to, interpolated within a bucket, as Prometheus'
@@ -78,7 +87,8 @@ class Servers:
             if state == "END" and message:
                 raise VersionBroken(f"{server} cannot serve version {version} of {self._model}: {message}")
             if state != "AVAILABLE":
-                return f"version {version} is {state} at {server}"
+                hint = "; it must run with `--shadow_rate`" if self._push.policy == "shadow" else ""
+                return f"version {version} is {state} at {server}{hint}"
         return ""
 
     def counts(self, version: int) -> Counts:
@@ -134,6 +144,8 @@ def _add(counts: Counts, text: str, server: str, model: str, version: str) -> No
                 continue
             if sample.name == _CALLS:
                 counts.codes[sample.labels["status"]] += int(sample.value)
+            elif sample.name == _SHADOWS:
+                counts.compared[sample.labels["result"]] += int(sample.value)
             elif sample.name == _LATENCY:
                 counts.latencies[float(sample.labels["le"])] += int(sample.value)
     if not known:

@@ -24,6 +24,10 @@ class ProbationConfig(Section):
     max_latency_p99_ms: float | None = Field(default=None, gt=0)
     """Limit of the latency that 99 of 100 of its calls keep to, in milliseconds."""
 
+    max_disagreement: float | None = Field(default=None, ge=0, le=1)
+    """With `policy: shadow`: the share of its answers that may differ from those that clients got: in labels and whole
+    numbers, or, where an answer has none, by more than a hundredth."""
+
 
 class PushConfig(Section):
     """Where a blessed model goes."""
@@ -38,14 +42,17 @@ class PushConfig(Section):
     """A file with a secret of at least 32 bytes, with which each version's manifest is signed (HMAC-SHA256), so that a
     server that knows it loads only what was pushed with it."""
 
-    policy: Literal["direct", "canary"] = "direct"
+    policy: Literal["direct", "canary", "shadow"] = "direct"
     """`direct`: the newest version serves. `canary`: a new version is loaded beside the stable one, by
     `<directory>/models.config`, and has the label `canary`; `trainworks promote` gives it the label `stable` once it
-    has stood its probation, or rolls it back. Clients ask for a label."""
+    has stood its probation, or rolls it back. Clients ask for a label. `shadow`: the same, but the new version has the
+    label `shadow`, and clients are never answered by it: servers ask it a copy of what they are asked
+    (`trainworks serve --shadow_rate`)."""
 
     servers: tuple[str, ...] = ()
-    """With `canary`: the REST addresses of all servers that serve the model, such as `http://127.0.0.1:8501`; they are
-    asked what is loaded, and how the candidate does. A key for them is in the environment, TRAINWORKS_SERVER_KEY."""
+    """With `canary` and `shadow`: the REST addresses of all servers that serve the model, such as
+    `http://127.0.0.1:8501`; they are asked what is loaded, and how the candidate does. A key for them is in the
+    environment, TRAINWORKS_SERVER_KEY."""
 
     metrics_path: str = "/monitoring/prometheus/metrics"
     """Where the servers show their metrics."""
@@ -67,6 +74,8 @@ class PushConfig(Section):
     def _servers_are_known(self) -> Self:
         if self.policy != "direct" and not self.servers:
             raise ValueError(f"`policy: {self.policy}` needs `servers`: labels may only be given to what is loaded")
+        if self.probation.max_disagreement is not None and self.policy != "shadow":
+            raise ValueError(f"`probation.max_disagreement` is for `policy: shadow`. Received: policy={self.policy}")
         if self.server_directory is not None and not self.server_directory.startswith("/"):
             raise ValueError(f"`server_directory` must be an absolute path. Received: {self.server_directory}")
         return self

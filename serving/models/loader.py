@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemas.errors import TrainworksError
@@ -13,7 +13,7 @@ from serving.models.folders import stamp_of
 from serving.models.program import Program
 from serving.models.servable import TensorflowServable
 from serving.models.warmup import warm_up
-from serving.request_log import RequestLog
+from serving.watcher import Watcher
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Loader:
         timeout_seconds: how long a call of a loaded model may take.
         batching: how calls are joined; None for each by itself.
         observer_of: for a model's name, what is told of its batches.
-        request_log: where a sample of requests is written down, but not those that warm it up.
+        watchers: told of what models answer, but for the requests that warm them up.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Loader:
         timeout_seconds: float,
         batching: BatchingOptions | None = None,
         observer_of: Callable[[str], Callable[[BatchRecord], None]] | None = None,
-        request_log: RequestLog | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._verify, self._timeout_seconds = verify, timeout_seconds
-        self._batching, self._observer_of, self._request_log = batching, observer_of, request_log
+        self._batching, self._observer_of, self._watchers = batching, observer_of, watchers
 
     def load(self, name: str, version: int, folder: Path) -> TensorflowServable:
         """A version that is ready to answer.
@@ -67,8 +67,7 @@ class Loader:
             if isinstance(error, OSError):
                 raise ServingError(Code.ABORTED, f"{folder} went away while it was read.") from error
             raise
-        if self._request_log is not None:
-            servable.log_to(self._request_log)
+        servable.tell(self._watchers)
         seconds = time.perf_counter() - start
         _log.info("Loaded %s version %d in %.1f s, %d warm-up requests", name, version, seconds, requests)
         return servable

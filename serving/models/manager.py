@@ -18,6 +18,7 @@ from serving.interface import Servable, VersionStatus
 from serving.models.folders import stamp_of, versions_in
 from serving.models.model import ClosableServable, Model, Version
 from serving.models.policy import ModelPolicy, policies_of
+from serving.shadow import LABEL as SHADOW
 
 _LOAD_THREADS: Final = 2
 
@@ -53,9 +54,14 @@ class ModelManager:
         loader: loads a version.
         poll_seconds: how often to look for new versions; 0 to look once, when the configuration comes.
         labels_for_unavailable: whether a new label may be given to a version that is not there.
+        shadows: whether the label `shadow` makes a version one that clients never get unless they name it; it may be
+            given to a version before that is there.
     """
 
-    def __init__(self, loader: Loads, poll_seconds: float = 1.0, *, labels_for_unavailable: bool = False) -> None:
+    def __init__(
+        self, loader: Loads, poll_seconds: float = 1.0, *, labels_for_unavailable: bool = False, shadows: bool = False
+    ) -> None:
+        self._shadows = shadows
         self._loader, self._poll_seconds = loader, poll_seconds
         self._labels_for_unavailable = labels_for_unavailable
         self._models: Mapping[str, Model] = {}
@@ -154,6 +160,15 @@ class ModelManager:
         with self._changed:
             return {name: model.newest() is not None for name, model in self._models.items()}
 
+    def shadow_of(self, name: str) -> int | None:
+        """The version that is the shadow of a model, if it has one that answers."""
+        model = self._models.get(name)
+        number = self._shadow(model) if model else None
+        return number if model and number is not None and model.available(number) else None
+
+    def _shadow(self, model: Model) -> int | None:
+        return model.policy.labels.get(SHADOW) if self._shadows else None
+
     def stop(self) -> None:
         """Looks and loads no more, and closes what no call uses. Does not wait for a version that is being loaded."""
         self._over.set()
@@ -171,7 +186,7 @@ class ModelManager:
             if label not in model.policy.labels:
                 raise ServingError(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
             version = model.policy.labels[label]
-        found = model.newest() if version is None else model.available(version)
+        found = model.newest(self._shadow(model)) if version is None else model.available(version)
         if found is None:
             if model.is_loading_first():
                 raise ServingError(Code.UNAVAILABLE, f"Model {name} is being loaded; ask again in a moment.")
@@ -182,7 +197,7 @@ class ModelManager:
         for name, model in models.items():
             old = before[name].policy.labels if name in before else {}
             for label, version in model.policy.labels.items():
-                if self._labels_for_unavailable and label not in old:
+                if (self._labels_for_unavailable and label not in old) or (self._shadows and label == SHADOW):
                     continue
                 if model.available(version) is None and old.get(label) != version:
                     raise ServingError(

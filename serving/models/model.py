@@ -90,9 +90,10 @@ class Model:
         """The same versions under another policy."""
         return self if policy == self.policy else Model(policy, self.versions)
 
-    def newest(self) -> Version | None:
-        """The newest version that answers."""
-        return max((one for one in self.versions.values() if one.state == "AVAILABLE"), key=_number, default=None)
+    def newest(self, but: int | None = None) -> Version | None:
+        """The newest version that answers, leaving one number out."""
+        answering = (one for one in self.versions.values() if one.state == "AVAILABLE" and one.number != but)
+        return max(answering, key=_number, default=None)
 
     def available(self, number: int) -> Version | None:
         """A version, if it answers."""

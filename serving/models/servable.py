@@ -4,6 +4,7 @@ Conditions, codes and, where clients look at them, words are those of TF Serving
 servables/tensorflow/{predict_util,classifier,regressor}.cc.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -15,8 +16,8 @@ from serving.batching.options import BatchingOptions
 from serving.errors import Code, ServingError
 from serving.interface import Array, Classes
 from serving.models.program import Input, Program, Signature
-from serving.request_log import RequestLog
 from serving.tensors import type_name
+from serving.watcher import Watcher
 
 _PREDICT: Final = "tensorflow/serving/predict"
 _CLASSIFY: Final = "tensorflow/serving/classify"
@@ -45,7 +46,7 @@ class TensorflowServable:
     ) -> None:
         self.name, self.version = name, version
         self._program = program
-        self._log: RequestLog | None = None
+        self._watchers: tuple[Watcher, ...] = ()
         self._batchers: dict[str, Batcher] = {}
         if batching is not None:
             for signature_name, signature in program.signatures.items():
@@ -86,8 +87,8 @@ class TensorflowServable:
         for alias, array in inputs.items():
             _check_input(alias, array, signature.inputs[alias])
         outputs = self._run(signature_name, inputs, _outputs(output_filter, signature))
-        if self._log is not None:
-            self._log.predicted(self.name, self.version, signature_name, inputs, outputs)
+        for watcher in self._watchers:
+            watcher.predicted(self.name, self.version, signature_name, inputs, outputs)
         return outputs
 
     def classify(self, signature_name: str, examples: Sequence[bytes]) -> Classes:
@@ -113,8 +114,8 @@ class TensorflowServable:
         if labels is not None and scores is not None and labels.shape != scores.shape:
             raise _wrong(f"Expected class and score Tensors of one shape. Were: {labels.shape} and {scores.shape}")
         classes = Classes(labels, scores)
-        if self._log is not None:
-            self._log.classified(self.name, self.version, signature_name, examples, classes)
+        for watcher in self._watchers:
+            watcher.classified(self.name, self.version, signature_name, examples, classes)
         return classes
 
     def regress(self, signature_name: str, examples: Sequence[bytes]) -> Array:
@@ -134,8 +135,8 @@ class TensorflowServable:
                 f"Expected output Tensor shape to be [{len(examples)}] or [{len(examples)},1]. Was: {values.shape}"
             )
         values = values.reshape(-1)
-        if self._log is not None:
-            self._log.regressed(self.name, self.version, signature_name, examples, values)
+        for watcher in self._watchers:
+            watcher.regressed(self.name, self.version, signature_name, examples, values)
         return values
 
     def is_quick(self, signature_name: str) -> bool:
@@ -143,9 +144,15 @@ class TensorflowServable:
         signature = self._program.signatures.get(signature_name)
         return signature is not None and signature.is_quick and signature_name not in self._batchers
 
-    def log_to(self, log: RequestLog) -> None:
-        """Has a sample of what it is asked from now on written down."""
-        self._log = log
+    def tell(self, watchers: Sequence[Watcher]) -> None:
+        """Tells of what it is asked from now on."""
+        self._watchers = tuple(watchers)
+
+    def unwatched(self) -> "TensorflowServable":
+        """The same program behind one that tells nobody what it is asked."""
+        twin = copy.copy(self)
+        twin._watchers = ()
+        return twin
 
     def close(self) -> None:
         """Gives the memory back. No call may be under way."""

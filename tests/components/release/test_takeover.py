@@ -106,3 +106,11 @@ def test_a_file_that_cannot_be_read_is_told_and_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"`models\.config` must be the text of a ModelServerConfig message"):
         _push(tmp_path, "A")
     assert (tmp_path / "served" / CONFIG).read_text() == "model_config_list {"
+
+
+def test_a_shadow_has_its_label_from_the_start(tmp_path: Path) -> None:
+    shadow = CANARY.model_copy(update={"policy": "shadow"})
+    first, second = (int(_push(tmp_path, content, shadow)[0].path.name) for content in "AB")
+    assert _policy(tmp_path).labels == {"stable": first, "shadow": second}
+    promoted = _record(tmp_path).labelled(1.0).promoted()
+    assert promoted.labels == {"stable": second}

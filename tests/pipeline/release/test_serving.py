@@ -170,6 +170,41 @@ def test_a_candidate_that_does_not_load_is_rolled_back(news: Project, labelled: 
     assert news.run_again().status == "refused"
 
 
+def test_a_shadow_answers_nobody_and_is_promoted_by_what_it_would_have_said(
+    news: Project, slopes: dict[float, Path], tmp_path: Path
+) -> None:
+    push = PUSH.replace("canary", "shadow").replace("requests: 20", "requests: 20, max_disagreement: %g")
+    news.set_push(push % (1, 0))
+    news.run_on(slopes[1.0])
+    monitoring = tmp_path / "monitoring.config"
+    monitoring.write_text("prometheus_config { enable: true }")
+    options = ["--model_config_file_poll_wait_seconds", "0.1", "--file_system_poll_wait_seconds", "0.1"]
+    options += ["--shadow_rate", "200", "--monitoring_config_file", str(monitoring)]
+    with (
+        serve(tmp_path / "log", news.base / "served" / "models.config", *options) as served,
+        asking(served, STABLE, clients=1) as client,
+        asking(served, "/v1/models/news:predict", clients=1) as unlabelled,
+    ):
+        news.set_push(push % (served.rest_port, 1))
+        pushed = news.run_on(slopes[3.0]).pushed_version
+        until(lambda: _promote(news).status == "promoted", served.log)
+        assert set(unlabelled.slopes) <= {1.0, 3.0}
+        metrics = served.ask("GET", "/monitoring/prometheus/metrics").text
+        until(lambda: client.ask() == 3.0, served.log)
+        before_it_was_stable = client.slopes.index(3.0)
+        news.set_push(push % (served.rest_port, 0))
+        other = news.run_on(export(tmp_path / "5.0", slope=5.0)).pushed_version
+        until(lambda: _promote(news).status == "rolled back", served.log)
+    assert f':shadow_count{{model_name="news",result="different",version="{pushed}"}}' in metrics
+    assert 'result="same"' not in metrics
+    assert set(client.slopes[:before_it_was_stable]) == {1.0}
+    assert 5.0 not in {*client.slopes, *unlabelled.slopes}
+    assert (client.failed, unlabelled.failed) == ([], [])
+    result = news.run_again()
+    assert (result.status, str(other) in result["Pusher"].reason) == ("refused", True)
+    assert "disagreement 100.00%, where at most 0.00% was asked" in result["Pusher"].reason
+
+
 def test_several_steps_back_what_is_not_loaded_is_loaded_first(
     news: Project, slopes: dict[float, Path], labelled: Served, tmp_path: Path
 ) -> None:

@@ -254,3 +254,26 @@ def test_calls_go_on_while_versions_change(manager: ModelManager, loader: Loader
         thread.join()
     assert wrong == []
     _until(lambda: [one.closed for one in loader.loaded] == [True] * 10 + [False])
+
+
+def test_a_shadow_is_given_to_those_who_name_it_only(loader: Loader, tmp_path: Path) -> None:
+    manager = ModelManager(loader, poll_seconds=0.02, shadows=True)
+    both = "model_version_policy { specific { versions: 1 versions: 2 } }"
+    try:
+        base = tmp_path / "r8"
+        _version(base, 1)
+        manager.start(_config(base, policy=both, stable=1))
+        assert manager.wait(10)
+        assert manager.shadow_of("r8") is None
+        _version(base, 2, "wait")
+        manager.apply(_config(base, policy=both, stable=1, shadow=2))
+        assert manager.shadow_of("r8") is None  # until it is loaded
+        loader.gate.set()
+        _until(lambda: manager.shadow_of("r8") == 2)
+        for asked, version in (({}, 1), ({"label": "stable"}, 1), ({"label": "shadow"}, 2), ({"version": 2}, 2)):
+            with manager.acquire("r8", **asked) as servable:
+                assert servable.version == version
+        assert manager.shadow_of("other") is None
+    finally:
+        loader.gate.set()
+        manager.stop()
