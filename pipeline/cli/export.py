@@ -76,7 +76,7 @@ def _container(function: CommandT) -> CommandT:
             "--mount", default="/project", show_default=True, help="The folder of FILE, as the container sees it."
         ),
         click.option("--claim", metavar="NAME", help="Persistent volume claim to mount there."),
-        click.option("--workspace", help="Folder of artifacts in the container.  [default: .trainworks beside FILE]"),
+        click.option("--workspace", help="Folder of artifacts, from there.  [default: .trainworks]"),
         click.option(
             "--lineage-secret", metavar="NAME", help="Kubernetes secret with the key TRAINWORKS_LINEAGE, a database."
         ),

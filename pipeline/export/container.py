@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.export.command import Command
 from schemas.errors import ConfigError
@@ -19,7 +19,7 @@ class Container:
         image: with `trainworks` on its path.
         mount: the folder of the pipeline file, as the container sees it.
         claim: the persistent volume claim that is mounted there; without it, the image has the folder.
-        workspace: in the container; unless given, `.trainworks` beside the file.
+        workspace: in the container, from the file's folder; unless given, `.trainworks` there.
         lineage_secret: the Kubernetes secret whose key TRAINWORKS_LINEAGE is the URL of the lineage's database.
         cpu, memory: what is asked for, in Kubernetes' words.
     """
@@ -33,8 +33,16 @@ class Container:
     memory: str = "4Gi"
 
     def command(self, file: Path, overrides: tuple[str, ...]) -> Command:
-        """The command line in the container, for a file of this machine."""
-        return Command("trainworks", f"{self.mount.rstrip('/')}/{file.name}", self.workspace, overrides)
+        """The command line in the container, for a file of this machine.
+
+        Raises:
+            ConfigError: the folder has no absolute path.
+        """
+        folder = PurePosixPath(self.mount)
+        if not folder.is_absolute():
+            raise ConfigError(f"`--mount` must be an absolute path in the container. Received: {self.mount}")
+        workspace = None if self.workspace is None else str(folder / self.workspace)
+        return Command("trainworks", str(folder / file.name), workspace, overrides)
 
 
 def label(name: str, longest: int = _LABEL) -> str:
