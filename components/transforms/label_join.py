@@ -3,9 +3,10 @@
 Answers and labels meet by a digest of their key, so that neither texts nor pictures cross a stage.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -58,14 +59,10 @@ class DayTally:
     labelled: int = 0
     right: int = 0
 
-    def merge(self, other: "DayTally") -> "DayTally":
-        return DayTally(
-            self.version,
-            self.day,
-            self.answers + other.answers,
-            self.labelled + other.labelled,
-            self.right + other.right,
-        )
+    def add(self, other: "DayTally") -> None:
+        self.answers += other.answers
+        self.labelled += other.labelled
+        self.right += other.right
 
 
 @dataclass
@@ -88,20 +85,6 @@ class Joined:
     malformed: int = 0
     unreadable: tuple[str, ...] = ()
 
-    def merge(self, other: "Joined") -> "Joined":
-        days: dict[tuple[int, int], DayTally] = {}
-        for day in (*self.days, *other.days):
-            key = day.version, day.day
-            days[key] = days[key].merge(day) if key in days else day
-        return Joined(
-            tuple(days[key] for key in sorted(days)),
-            self.labels + other.labels,
-            self.unmatched + other.unmatched,
-            self.contradicting + other.contradicting,
-            self.malformed + other.malformed,
-            tuple(sorted(self.unreadable + other.unreadable)),
-        )
-
     def told(self) -> Iterator[str]:
         """What is said of labels that could not be used."""
         yield from self.unreadable
@@ -114,6 +97,9 @@ class Joined:
 
 
 JOINED = TypeAdapter(Joined)
+
+_COUNTS: Final = ("labels", "unmatched", "contradicting", "malformed", "unreadable")
+_Total = tuple[dict[tuple[int, int], DayTally], Joined]
 
 
 class JoinLabels(beam.PTransform):
@@ -134,7 +120,7 @@ class JoinLabels(beam.PTransform):
             | "By key" >> beam.CoGroupByKey()
             | "Compare" >> beam.MapTuple(_compared)
         )
-        return (labels[ReadLabels.READ], joined) | beam.Flatten() | "Sum" >> beam.CombineGlobally(merged)
+        return (labels[ReadLabels.READ], joined) | beam.Flatten() | "Sum" >> beam.CombineGlobally(_Sum())
 
 
 class ReadLabels(beam.DoFn):
@@ -173,21 +159,39 @@ class ReadLabels(beam.DoFn):
 
 
 def _compared(_: bytes, found: dict[str, Iterable[object]]) -> Joined:
-    """All answers of one key, and its labels."""
-    answers: list[JoinedAnswer] = list(found["answers"])  # type: ignore[arg-type]
+    """All answers of one key, and its labels. Answers are counted, so that one that all ask for takes no room."""
+    answers: Counter[JoinedAnswer] = Counter(found["answers"])  # type: ignore[arg-type]
     labels = set(found["labels"])
     if not answers:
         return Joined(unmatched=1)
     (label,) = labels if len(labels) == 1 else (None,)
-    days = (
-        DayTally(version, day, answers=1, labelled=int(label is not None), right=int(label == predicted))
-        for version, day, predicted in answers
+    days = tuple(
+        DayTally(version, day, answers=count, labelled=count * (label is not None), right=count * (label == predicted))
+        for (version, day, predicted), count in answers.items()
     )
-    return merged([Joined(contradicting=int(len(labels) > 1)), *(Joined((day,)) for day in days)])
+    return Joined(days, contradicting=int(len(labels) > 1))
 
 
-def merged(parts: Iterable[Joined]) -> Joined:
-    total = Joined()
-    for part in parts:
-        total = total.merge(part)
-    return total
+class _Sum(beam.CombineFn):
+    """One `Joined` of many, whose days are by version and day."""
+
+    def create_accumulator(self) -> "_Total":
+        return {}, Joined()
+
+    def add_input(self, accumulator: "_Total", element: Joined) -> "_Total":
+        days, total = accumulator
+        for day in element.days:
+            days.setdefault((day.version, day.day), DayTally(day.version, day.day)).add(day)
+        for name in _COUNTS:
+            setattr(total, name, getattr(total, name) + getattr(element, name))
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable["_Total"]) -> "_Total":
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            self.add_input(merged, self.extract_output(accumulator))
+        return merged
+
+    def extract_output(self, accumulator: "_Total") -> Joined:
+        days, total = accumulator
+        return replace(total, days=tuple(days[key] for key in sorted(days)), unreadable=tuple(sorted(total.unreadable)))
