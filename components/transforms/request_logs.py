@@ -51,6 +51,7 @@ class LogJob:
         joined_since: answers after this are joined to labels; None where there are no labels.
         key: the column by which they are; what was asked unless given.
         folder: gets `Split-<version>/`.
+        pictures: whether features are encoded pictures, not texts.
     """
 
     model: str
@@ -63,6 +64,7 @@ class LogJob:
     joined_since: int | None
     key: str | None
     folder: str
+    pictures: bool = False
 
     @property
     def types(self) -> dict[str, FeatureType]:
@@ -233,11 +235,16 @@ class _Reading:
         pieces = [
             piece
             for name, encoder in self._encoders.items()
-            if (value := _as_type(values.get(name), self._types[name])) is not None
+            if (value := self._value(name, values.get(name))) is not None
             for piece in encoder.encode(value)
         ]
         self._writers[version].write(example(pieces))
         self._counts.measured[version] += 1
+
+    def _value(self, name: str, value: object) -> bytes | int | float | None:
+        if self._job.pictures and name in self._job.features.values():
+            return value if isinstance(value, bytes) else None
+        return _as_type(value, self._types[name])
 
     def _joined(self, version: int, day: int, row: Answer) -> Iterator[tuple[bytes, JoinedAnswer]]:
         columns = [self._job.key] if self._job.key else [*dict.fromkeys(self._job.features.values())]

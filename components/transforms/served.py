@@ -62,13 +62,12 @@ def read_logs(logs: Sequence[Source], job: LogJob, labels: LabelFiles | None, co
     return Served(counts, None if labels is None else JOINED.validate_json(joined.read_bytes()))
 
 
-def measure(served: Served, job: LogJob, *, pictures: bool, out: Path, config: BeamConfig) -> dict[int, SplitView]:
+def measure(served: Served, job: LogJob, *, out: Path, config: BeamConfig) -> dict[int, SplitView]:
     """Statistics of each version's requests and answers, as StatisticsGen computes them.
 
     Args:
         served: what `read_logs` found.
         job: by which it did.
-        pictures: whether the features are pictures, not texts.
         out: gets `Split-<version>/FeatureStats.pb`.
         config: the Beam runner.
     """
@@ -78,7 +77,7 @@ def measure(served: Served, job: LogJob, *, pictures: bool, out: Path, config: B
         return {}
     inputs = tuple(name for name in dict.fromkeys(job.features.values()) if job.columns.get(name) == "BYTES")
     label = SCORE if job.task == "regression" else LABEL
-    columns = Columns(job.types, label, () if pictures else inputs, inputs if pictures else ())
+    columns = Columns(job.types, label, () if job.pictures else inputs, inputs if job.pictures else ())
     splits = []
     for version in map(str, versions):
         output = statistics.split_path(version) / "FeatureStats.pb"
@@ -86,7 +85,7 @@ def measure(served: Served, job: LogJob, *, pictures: bool, out: Path, config: B
         splits.append(SplitFiles(version, tuple(examples.shards(version)), output))
     rows = served.counts.measured.total()
     shards = [shard for split in splits for shard in split.shards]
-    batch_size = batch_size_for(shards, rows, IMAGES_PER_BATCH) if pictures else None
+    batch_size = batch_size_for(shards, rows, IMAGES_PER_BATCH) if job.pictures else None
     with beam_pipeline(config) as pipeline:
         pipeline | WriteStatistics(splits, columns, partitions_for(rows), batch_size)
     return {version: load_statistics(statistics.split_path(str(version))) for version in versions}

@@ -72,8 +72,7 @@ class Look:
         job = self._job(work)
         sources = [Source("logs", str(path), shown) for path, shown in logs]
         served = read_logs(sources, job, self._labels(), self.config.beam)
-        pictures = self.config.data.modality == "image"
-        asked = measure(served, job, pictures=pictures, out=out, config=self.config.beam)
+        asked = measure(served, job, out=out, config=self.config.beam)
         subjects = {version: subject_of(self.lineage, self.served, version) for version in asked}
         versions = [subject.served(asked[version]) for version, subject in subjects.items()]
         inspection = ServedInspection(
@@ -125,6 +124,7 @@ class Look:
             joined_since=self.until - seconds_of(labels.window) if labels else None,
             key=labels.key if labels else None,
             folder=str(work),
+            pictures=self.config.data.modality == "image",
         )
 
     def _columns(self) -> dict[str, FeatureType]:

@@ -34,6 +34,14 @@ def predicted(
     return bytes(log.SerializeToString())
 
 
+def pictured(pictures: Sequence[bytes], labels: Sequence[str], *, version: int = 7, time: int = NOW - 60) -> bytes:
+    """A Predict of encoded pictures."""
+    log = _log("tickets", version, time, "serving_default")
+    write(log.predict_log.request.inputs["image"], np.array(pictures, object))
+    write(log.predict_log.response.outputs["label"], np.array([label.encode() for label in labels], object))
+    return bytes(log.SerializeToString())
+
+
 def classified(
     rows: Iterable[Mapping[str, Any]], labels: Sequence[str], *, version: int = 7, time: int = NOW - 60
 ) -> bytes:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.cli.main import trainworks
 from schemas.artifacts import Examples
 from schemas.tfrecords import read_records
 from serving.protos import example_pb2
+from tests.components.prediction_logs import predicted, write_log
 from tests.pipeline.real.project import PIPELINE, ROWS, Project, make_project
 from tests.serving.clients import Served, serve
 
@@ -133,6 +135,27 @@ def test_shifted_requests_are_refused_and_delayed_labels_tell_the_live_accuracy(
     (step,) = shown["components"]
     assert step["verdict"]["refused"]
     assert list((project.workspace / "tmp").glob("*/*")) == []
+
+
+@pytest.mark.slow
+def test_a_look_that_is_killed_leaves_nothing_and_the_next_one_is_whole(project: Project) -> None:
+    version, now = int(project.versions()[-1]), int(time.time())
+    answers = [predicted([f"{text} {n}"], [label], version=version, time=now) for n, (text, label) in enumerate(ROWS)]
+    write_log(project.folder / "killed" / "requests.tfrecord", answers)
+    asked = ("monitor", "pipeline.yaml", "--logs", "killed/*", "--json")
+    process, staged = project.start(*asked), project.workspace / "tmp" / "tickets.monitor"
+    while not list(staged.glob("*/*")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert list(staged.iterdir())
+    finished = project.trainworks(*asked)
+    assert finished.told["requests"] == {str(version): len(ROWS)}, finished.stderr
+    assert list(staged.iterdir()) == []
+    runs = json.loads(project.trainworks("runs", "--json").stdout)["runs"]
+    ended = {"passed": "succeeded", "refused": "refused"}[finished.told["status"]]
+    assert [run["status"] for run in runs[:2]] == [ended, "failed"]
 
 
 def test_a_file_that_says_nothing_of_logs(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from components.transforms.tfrecords import read_batches
 from schemas.artifacts import Examples
 from schemas.config import BeamConfig
 from schemas.ingestion import SOURCE
-from tests.components.prediction_logs import DAY, NOW, classified, predicted, regressed, write_log
+from tests.components.prediction_logs import DAY, NOW, classified, pictured, predicted, regressed, write_log
+from tests.components.scenes import png, scene
 
 JOB = LogJob(
     model="tickets",
@@ -99,13 +100,22 @@ def test_a_log_that_is_finished_meanwhile_is_read_by_its_final_name(tmp_path: Pa
 def test_numbers(tmp_path: Path) -> None:
     path = write_log(tmp_path / "a.tfrecord", [regressed([1.5, -2.25])])
     served, job = _read(tmp_path, path, task="regression")
-    view = measure(served, job, pictures=False, out=tmp_path / "out", config=BeamConfig())[7]
+    view = measure(served, job, out=tmp_path / "out", config=BeamConfig())[7]
     assert view.examples == 2
     assert sorted(view.features) == [SCORE, "age", "text"]
     assert (view.features[SCORE].percentiles()[0], view.features[SCORE].percentiles()[-1]) == (-2.25, 1.5)
 
 
+def test_pictures(tmp_path: Path) -> None:
+    encoded = [png(scene(seed, 24)) for seed in range(3)]
+    path = write_log(tmp_path / "a.tfrecord", [pictured(encoded, ["a", "b", "a"])])
+    served, job = _read(tmp_path, path, pictures=True, features={"image": "image"}, columns={"image": "BYTES"})
+    feature = measure(served, job, out=tmp_path / "out", config=BeamConfig())[7].features["image"]
+    assert feature.is_image
+    assert (feature.image_formats, feature.image_measure("width")) == ({"png": 3}, (24.0, 24.0, 24.0))
+
+
 def test_no_request_at_all(tmp_path: Path) -> None:
     served, job = _read(tmp_path, write_log(tmp_path / "a.tfrecord", []))
     assert served.counts == LogCounts()
-    assert measure(served, job, pictures=False, out=tmp_path / "out", config=BeamConfig()) == {}
+    assert measure(served, job, out=tmp_path / "out", config=BeamConfig()) == {}
