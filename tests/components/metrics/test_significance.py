@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import beta, binom, norm
 
+from components.metrics.bootstrap import poisson_weights
 from components.metrics.significance import (
     Discordant,
     Hypothesis,
@@ -128,3 +129,15 @@ def test_every_margin_of_a_rule_with_significance_is_a_hypothesis() -> None:
         Hypothesis("accuracy", -0.01, 0.1, "a=b"),
         Hypothesis("accuracy", 0.0, 0.1, "a=b"),
     ]
+
+
+def test_the_bootstrap_passes_a_model_at_the_margin_hardly_more_often_than_it_says() -> None:
+    """Differences of 150 examples whose true mean is the margin, 600 times."""
+    random, passed = np.random.default_rng(3), 0
+    for _ in range(600):
+        differences = random.normal(-0.1, 1.0, 150)
+        weights = poisson_weights(random.integers(2**63, size=150).astype(np.uint64), 200).astype(np.float64)
+        rows = (weights @ differences) / weights.sum(axis=1)
+        test = of_replicates(hypothesis("f1_macro", margin=-0.1), rows)
+        passed += test is not None and test.p_value <= test.significance
+    assert 0.025 < passed / 600 < 0.085
