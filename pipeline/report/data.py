@@ -118,7 +118,11 @@ def _findings(split: SplitView) -> Iterator[FindingLine]:
         for attribute in fields(quality):
             finding = getattr(quality, attribute.name)
             if isinstance(finding, Finding) and finding.count:
-                yield FindingLine(split.name, feature.name, _WORDS[attribute.name], finding)
+                yield FindingLine(split.name, feature.name, _told(attribute.name), finding)
+
+
+def _told(name: str) -> str:
+    return _WORDS.get(name, f"are `{name}`")
 
 
 _WORDS: Final = {
