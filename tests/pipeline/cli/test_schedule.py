@@ -118,29 +118,54 @@ def test_pause_and_resume(file: Path, daemon: Callable[..., Any], invoke: Callab
     assert told["paused"] is False
 
 
-def test_those_whom_the_file_names_are_told_how_a_run_ended(
-    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
-) -> None:
-    told: list[dict[str, str]] = []
+@pytest.fixture
+def hook(tmp_path: Path) -> Iterator[list[str]]:
+    """What a webhook is told; its address stands in the file `hook`."""
+    told: list[str] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
             self.send_response(200)
             self.end_headers()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        file.with_name("hook").write_text(f"http://127.0.0.1:{server.server_address[1]}/secret")
-        file.write_text(f"{MAIL}notify: {{webhook: {{url_file: hook}}}}\n", encoding="utf-8")
-        daemon(file, "--once").wait(60)
-        invoke("schedule", "--trigger", file)
-        daemon(file, "--once").wait(120)
-        assert invoke("run", file, "--notify").exit_code == 2
+        (tmp_path / "hook").write_text(f"http://127.0.0.1:{server.server_address[1]}/secret")
+        yield told
         server.shutdown()
-    assert [text["text"].splitlines()[0] for text in told] == ["*mail: failed*"] * 2
-    assert "started by request: by hand" in told[0]["text"] and "none.csv" in told[0]["text"]
-    assert "started by" not in told[1]["text"] and "none.csv" in told[1]["text"]
+
+
+def test_those_whom_the_file_names_are_told_how_a_run_ended(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any], hook: list[str]
+) -> None:
+    file.write_text(f"{MAIL}notify: {{webhook: {{url_file: hook}}}}\n", encoding="utf-8")
+    daemon(file, "--once").wait(60)
+    invoke("schedule", "--trigger", file)
+    daemon(file, "--once").wait(120)
+    assert invoke("run", file, "--notify").exit_code == 2
+    assert [text.splitlines()[0] for text in hook] == ["*mail: failed*"] * 2
+    assert "started by request: by hand" in hook[0] and "none.csv" in hook[0]
+    assert "started by" not in hook[1] and "none.csv" in hook[1]
+
+
+@pytest.mark.slow
+def test_a_refusal_is_told_with_its_numbers(tmp_path: Path, daemon: Callable[..., Any], hook: list[str]) -> None:
+    settings = {
+        **PIPELINE,
+        "evaluation": {"require": [{"metric": "accuracy", "at_least": 0.999}]},
+        "schedule": {"every": "365d"},
+        "notify": {"webhook": {"url_file": "../hook", "on": ["refused"]}},
+    }
+    project = make_project(tmp_path / "project", settings)
+    daemon(project.folder / "pipeline.yaml", "--once").wait(60)
+    assert project.trainworks("schedule", "--trigger", "tickets").exit_code == 0
+    process = daemon(project.folder / "pipeline.yaml", "--once")
+    assert (process.wait(300), len(hook)) == (3, 1)
+    assert hook[0].startswith("*tickets: refused by Evaluator*\n")
+    found = re.search(r"Evaluator: .*expected .*0\.999.*, found .*0\.\d+", hook[0])
+    assert found, hook[0]
+    assert project.versions() == []
 
 
 def test_a_run_that_is_to_notify_nobody(file: Path, invoke: Callable[..., Any]) -> None:
