@@ -1,5 +1,6 @@
 """The daemon: a tick for every pipeline, again and again, until it is told to end."""
 
+import logging
 import os
 import select
 import signal
@@ -18,6 +19,8 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _EXIT_CODES: Final = {Outcome.FAILED: 1, Outcome.REFUSED: REFUSED}
 _LAST_SECONDS: Final = 60.0
 """What a run that is handed over may take, where the database is away, say; then it is killed."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Daemon:
 
     def __init__(self, workers: Sequence[Worker], clock: Clock, pace: Pace, *, once: bool = False) -> None:
         self._workers, self._clock, self._pace, self._once = workers, clock, pace, once
-        self._signals = 0
+        self._signals, self._ending = 0, False
         self._since = 0.0
 
     @property
@@ -53,6 +56,8 @@ class Daemon:
 
     def run(self) -> None:
         with self._awake() as wakes:
+            for worker in self._workers:
+                worker.introduce()
             while True:
                 self._tick()
                 if self._has_ended():
@@ -71,9 +76,18 @@ class Daemon:
 
     def _has_ended(self) -> bool:
         if self._signals:
+            self._say_farewell()
             late = self._clock.monotonic() - self._since > self._pace.grace + _LAST_SECONDS
             return late or self._signals > 2 or not any(worker.is_running for worker in self._workers)
         return self._once and all(worker.is_idle for worker in self._workers)
+
+    def _say_farewell(self) -> None:
+        """Once, and not from the handler of a signal, which may have come amid a line."""
+        if not self._ending:
+            running = sum(worker.is_running for worker in self._workers)
+            wait = f"; runs that go on ({running}) have {self._pace.grace:g} s to their end" if running else ""
+            _log.info("Ending%s", wait)
+        self._ending = True
 
     def _received(self, signum: int, frame: FrameType | None) -> None:
         self._signals += 1

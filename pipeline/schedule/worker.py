@@ -128,6 +128,13 @@ class Worker:
         if self._patience.is_ready:
             self._patience.attempt(lambda: self._work(accepting))
 
+    def introduce(self) -> None:
+        """Says what starts the runs, and when the next one is due."""
+        fire = self._timetable.next
+        zone = self._timetable.fires.zone
+        upcoming = f"; next {fire.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if fire else ""
+        _log.info("%s: %s%s", self._file.name, described(self._file.schedule), upcoming)
+
     def hand_over(self) -> None:
         """Stops the run, so that this daemon or another takes its trigger up again."""
         if self._running and not self._running.hand_back:
