@@ -7,12 +7,14 @@ of that lease: a daemon that was given up for dead can change nothing any more.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import get_args
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from pipeline.lineage.database import reading, writing
 from pipeline.schedule import tables
 from pipeline.schedule.clock import milliseconds
+from pipeline.schedule.fire_times import Kind
 from pipeline.schedule.leases import Lease, is_held_by, read_lease, release, take
 from pipeline.schedule.requests import add_pending
 from pipeline.schedule.states import Outcome, State
@@ -111,6 +113,15 @@ class Triggers:
             table = tables.schedule
             connection.execute(update(table).where(table.c.pipeline == self._pipeline).values(values))
         return added
+
+    def forget(self, before: datetime) -> int:
+        """Deletes what ended fire times have left, of those that were due before; returns how many.
+
+        Requests and spans are kept: a span is known to be read by its row.
+        """
+        old = (_COLUMNS.kind.in_(get_args(Kind)), _COLUMNS.state == State.ENDED, _COLUMNS.due < milliseconds(before))
+        with writing(self._engine) as connection:
+            return connection.execute(delete(tables.trigger).where(_COLUMNS.pipeline == self._pipeline, *old)).rowcount
 
     def begin(self, seen: Lease | None, *, owner: str, length: float, now: datetime) -> Trigger | None:
         """Takes the pipeline's lease and the trigger to run next, one that a dead daemon ran first.

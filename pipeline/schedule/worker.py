@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -34,6 +34,12 @@ _WAIT_SECONDS: Final = 5.0
 
 _NOTE_SECONDS: Final = 30.0
 """How often it is noted that fire times are looked at, where there are none."""
+
+_KEPT: Final = timedelta(days=90)
+"""How long it is remembered what became of a fire time."""
+
+_TIDY_SECONDS: Final = 3600.0
+"""How often what is older is deleted."""
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +110,7 @@ class Worker:
         self._running: _Running | None = None
         self._due: list[Due] = []
         self._not_before, self._said_waiting = 0.0, False
-        self._changed, self._saved = True, clock.monotonic()
+        self._changed, self._saved, self._tidy = True, clock.monotonic(), 0.0
         self._timetable = Timetable(file.name, file.schedule, self._register(), clock)
         self.outcomes: list[Outcome] = []
         """How the runs of this worker ended."""
@@ -172,6 +178,9 @@ class Worker:
             return
         if self._changed or now - self._saved >= _NOTE_SECONDS:
             self._register()
+        if now >= self._tidy:
+            triggers.forget(self._clock.now() - _KEPT)
+            self._tidy = now + _TIDY_SECONDS
         for due in triggers.add(self._due, self._timetable.position, self._timetable.next):
             said = f", {due.outcome}" if due.outcome else ""
             _log.info("%s: due (%s: %s)%s", self._file.name, due.kind, due.reason, said)

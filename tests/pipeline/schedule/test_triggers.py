@@ -161,6 +161,14 @@ def test_an_older_span_that_comes_late_starts_a_run_too(engine: Engine, make: An
     assert fates(engine)[-1] == ("span 2", "pending", None)
 
 
+def test_old_fire_times_are_forgotten_but_no_span(engine: Engine, make: Any) -> None:
+    triggers = make("skip")
+    triggers.add([span(1), due(0), due(1), due(30)], NOW, None)
+    assert [fate for _, fate, _ in fates(engine)] == ["pending", "ended", "ended", "ended"]
+    assert triggers.forget(NOW + 2 * HOUR) == 2
+    assert [reason for reason, _, _ in fates(engine)] == ["span 1", due(30).reason]
+
+
 def test_fire_times_are_gone_on_with_from_where_they_were_looked_at(engine: Engine, make: Any) -> None:
     make().add([], NOW + 5 * HOUR, None)
     assert register(engine, Entry("news", "news.yaml", "cron", "UTC"), NOW + 9 * HOUR) == NOW + 5 * HOUR
