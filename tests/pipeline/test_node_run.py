@@ -153,6 +153,7 @@ def test_a_step_that_was_killed_carries_on_in_the_next_try(
     assert run_of(project, "night").status == "running"
 
 
+@pytest.mark.slow
 def test_the_next_run_ends_one_whose_step_was_killed_and_no_other(
     start: Callable[..., Any], toys: ModuleType, take: Take, project: Path
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_next_run_ends_one_whose_step_was_killed_and_no_other(
     assert (run_of(project, "killed").status, run_of(project, "between").status) == ("failed", "running")
 
 
+@pytest.mark.slow
 def test_a_step_waits_for_its_turn(start: Callable[..., Any], take: Take, project: Path) -> None:
     first = start("run_pipeline(toy_pipeline(base, seconds=0.3))")
     while not (project / "epochs.log").exists():
