@@ -88,6 +88,7 @@ class LogCounts:
         other_signatures: requests that ask for no prediction, or bring other inputs than the model's.
         outside: requests before or after the windows.
         keyless: answers without a value in the key's column.
+        times: of the first and the last request in either window, by version.
     """
 
     measured: Counter[int] = field(default_factory=Counter)
@@ -100,9 +101,23 @@ class LogCounts:
     other_signatures: Counter[str] = field(default_factory=Counter)
     outside: int = 0
     keyless: int = 0
+    times: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def saw(self, version: int, first: int, last: int) -> None:
+        """Notes when a version was asked."""
+        before = self.times.get(version, (first, last))
+        self.times[version] = min(first, before[0]), max(last, before[1])
+
+    def replaced(self) -> frozenset[int]:
+        """Versions that were asked nothing any more once another one had begun to be."""
+        return frozenset(
+            version
+            for version, (_, last) in self.times.items()
+            if any(first > last for first, _ in self.times.values())
+        )
 
     def merge(self, other: "LogCounts") -> "LogCounts":
-        return LogCounts(
+        merged = LogCounts(
             self.measured + other.measured,
             self.shards + other.shards,
             self.records + other.records,
@@ -113,7 +128,11 @@ class LogCounts:
             self.other_signatures + other.other_signatures,
             self.outside + other.outside,
             self.keyless + other.keyless,
+            dict(self.times),
         )
+        for version, (first, last) in other.times.items():
+            merged.saw(version, first, last)
+        return merged
 
     def told(self) -> Iterator[str]:
         """What is said of requests that were not looked at."""
@@ -201,6 +220,7 @@ class _Reading:
             self._counts.other_signatures[metadata.model_spec.signature_name or log.WhichOneof("log_type") or ""] += 1
             return
         version, time = metadata.model_spec.version.value, metadata.timestamp_secs
+        self._counts.saw(version, time, time)
         for row in rows:
             if time > self._job.since:
                 self._write(version, row)

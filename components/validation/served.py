@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -74,19 +74,39 @@ class ServedInspection:
 
 
 def judge_served(inspection: ServedInspection, config: MonitoringConfig) -> Judgement:
-    """Holds what was served against every rule that is on."""
+    """Holds what was served against every rule that is on.
+
+    Of a version that another one has replaced, which nobody is given answers of any more, an error is but a warning.
+    """
     judgement = Judgement()
     judgement.add(_unreadable(inspection), config.unreadable_log)
+    gone = inspection.counts.replaced()
     for kind, quantities in (("skew", _inputs), ("prediction", _answers)):
         for metric in _METRICS:
             name = f"{kind}_{metric.key}"
             limit: RuleConfig = getattr(config, name)
             for rule in _compared(inspection, name, metric, quantities) if limit.severity != "off" else ():
-                judgement.add(rule, limit)
+                _add(judgement, rule, limit, gone)
     if config.live_accuracy is not None:
         limit = RuleConfig(severity=config.live_accuracy.severity, at_most=0.0)
-        judgement.add(_live_accuracy(inspection, config.live_accuracy.at_least), limit)
+        _add(judgement, _live_accuracy(inspection, config.live_accuracy.at_least), limit, gone)
     return judgement
+
+
+def _add(judgement: Judgement, rule: Rule, limit: RuleConfig, gone: frozenset[int]) -> None:
+    """Adds a rule as it holds for versions that answer, and as it holds for those that do no more."""
+    names = {f"version {version}" for version in gone}
+    now, before = (tuple(c for c in rule.checks if (c.split in names) is old) for old in (False, True))
+    if now or not before:
+        judgement.add(replace(rule, checks=now), limit)
+    if before:
+        old = replace(rule, checks=before, expected=f"{rule.expected} (of versions that answer no more)")
+        judgement.add(old, softened(limit))
+
+
+def softened(limit: RuleConfig) -> RuleConfig:
+    """The same as a warning."""
+    return limit if limit.severity == "off" else limit.model_copy(update={"severity": "warning"})
 
 
 def _unreadable(inspection: ServedInspection) -> Rule:

@@ -84,15 +84,16 @@ class Look:
         )
         judgement = judge_served(inspection, self.monitoring)
         for subject in subjects.values() if self.monitoring.embedding_drift else ():
-            self._judge_vectors(subject, job, judgement)
+            self._judge_vectors(subject, job, judgement, replaced=subject.version in served.counts.replaced())
         outcome = self._outcome(served, judgement)
         self._write(outcome, judgement, versions, out)
         return outcome
 
-    def _judge_vectors(self, subject: Subject, job: "LogJob", judgement: "Judgement") -> None:
+    def _judge_vectors(self, subject: Subject, job: "LogJob", judgement: "Judgement", *, replaced: bool) -> None:
         """Holds the vectors that a version makes of its requests against those of its training data."""
         from components.transforms.embeddings import Sampled
         from components.validation.embedding import embedding_check, embedding_rule
+        from components.validation.served import softened
 
         config = self.monitoring.embedding_drift
         assert config is not None
@@ -105,7 +106,8 @@ class Look:
             serving = self.served / str(subject.version)
             features = self.config.data.features
             found = embedding_check(name, serving, features, before=before, now=now, sample=config.sample)
-        judgement.add(embedding_rule("requests and of training data", found), config.rule)
+        limit = softened(config.rule) if replaced else config.rule
+        judgement.add(embedding_rule("requests and of training data", found), limit)
 
     def _job(self, work: Path) -> "LogJob":
         from components.transforms.request_logs import LogJob

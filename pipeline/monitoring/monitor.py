@@ -137,11 +137,11 @@ class Monitor:
         """Asks for a run where a rule of severity `error` failed and the file says so."""
         if not (self.monitoring.trigger and outcome.verdict.refused):
             return outcome
-        from pipeline.schedule.requests import request_run
+        from pipeline.monitoring.retraining import ask_for_run
 
         failed = dict.fromkeys(r.rule for r in outcome.verdict.rules if r.verdict == "failed" and r.severity == "error")
-        reason = f"monitor {outcome.run_id}: {', '.join(failed)}"
-        return replace(outcome, request=request_run(lineage, self.config.name, reason=reason))
+        request = ask_for_run(lineage, self.config.name, run_id=outcome.run_id, rules=", ".join(failed))
+        return replace(outcome, request=request)
 
 
 @dataclass

@@ -51,7 +51,8 @@ class DelayedLabels(Section):
 class MonitoringConfig(Section):
     """What a served model is asked and answers, held against its training data and its evaluation.
 
-    A breach makes `trainworks monitor` end with exit code 3. What is not given keeps the rule's own default.
+    A breach makes `trainworks monitor` end with exit code 3; that of a version which another one has replaced is a
+    warning. What is not given keeps the rule's own default.
     """
 
     logs: Globs

@@ -91,6 +91,17 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     ]
 
 
+def test_versions_that_answer_no_more(tmp_path: Path) -> None:
+    def asked(version: int, *times: int) -> list[bytes]:
+        return [predicted(["x"], ["y"], version=version, time=NOW - seconds) for seconds in times]
+
+    records = [*asked(6, 900, 700), *asked(7, 600, 400), *asked(8, 500, 100), *asked(9, 450, 300)]
+    logs = [write_log(tmp_path / f"{n}.tfrecord", records[n::3]) for n in range(3)]
+    served, _ = _read(tmp_path, *logs)
+    assert served.counts.times[7] == (NOW - 600, NOW - 400)
+    assert served.counts.replaced() == {6}
+
+
 def test_a_log_that_is_finished_meanwhile_is_read_by_its_final_name(tmp_path: Path) -> None:
     write_log(tmp_path / "a.tfrecord", [predicted(["one"], ["billing"])])
     served, _ = _read(tmp_path, tmp_path / ".a.tfrecord")

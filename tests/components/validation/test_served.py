@@ -127,6 +127,21 @@ def test_versions_are_judged_each_by_its_own_and_unknown_ones_are_told(view: Any
     assert verdicts[0].expected.endswith("skipped: version 9: lineage knows no version 9 in served")
 
 
+def test_a_version_that_another_one_has_replaced_is_but_a_warning(view: Any) -> None:
+    training, shifted = view(rows(2), TRAINING), view(rows(1, words=60))
+    old, new = (ServedVersion(number, shifted, training, evaluation()) for number in (7, 8))
+    days = (DayTally(7, 1, 200, 100, 20), DayTally(8, 2, 200, 100, 95))
+    config = {"labels": {"files": "x.csv"}, "live_accuracy": {"at_least": 0.9}}
+    counts = LogCounts(records=10, times={7: (1, 5), 8: (6, 9)})
+    judgement = judged(old, new, counts=counts, joined=Joined(days=days), **config)
+    assert [(v.verdict, v.severity, v.found.split(":")[0]) for v in of(judgement, "skew_js")] == [
+        ("failed", "error", "version 8"), ("failed", "warning", "version 7"),
+    ]  # fmt: skip
+    assert of(judgement, "skew_js")[1].expected.endswith("at most 0.1 (of versions that answer no more)")
+    accuracy = [(v.verdict, v.severity) for v in of(judgement, "live_accuracy")]
+    assert accuracy == [("passed", "error"), ("failed", "warning")]
+
+
 def test_a_window_without_requests() -> None:
     (verdict,) = of(judged(), "skew_js")
     assert (verdict.verdict, verdict.expected.partition("; ")[2]) == ("skipped", "skipped: no request of the last 24h")
