@@ -23,15 +23,12 @@ from components.transforms.columns import text
 from components.transforms.readers import Source, opened
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.wire import FeatureEncoder, example
+from components.validation.served import LABEL, SCORE
 from schemas.config import Task
 from schemas.errors import DataError
 from schemas.ingestion import SOURCE, FeatureType
 from schemas.tfrecords import CorruptRecordError, CutRecordError, read_records
 
-LABEL: Final = "_predicted_label"
-SCORE: Final = "_predicted_score"
-"""Columns of the answer beside those of the request: labels, where there are classes; the score of the best, or the
-predicted number."""
 _DAY: Final = 86_400
 _SHOWN: Final = 5
 

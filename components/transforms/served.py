@@ -10,11 +10,12 @@ from components.transforms.beam import WriteBytes, beam_pipeline
 from components.transforms.ingest import Unit
 from components.transforms.label_join import JOINED, Joined, JoinLabels, LabelJob
 from components.transforms.readers import Source
-from components.transforms.request_logs import COUNTS, LABEL, SCORE, LogCounts, LogJob, ReadLog
+from components.transforms.request_logs import COUNTS, LogCounts, LogJob, ReadLog
 from components.transforms.shards import commit_shards
 from components.transforms.statistics.observe import Columns
 from components.transforms.statistics.splits import IMAGES_PER_BATCH, SplitFiles, WriteStatistics, partitions_for
 from components.transforms.tfrecords import batch_size_for
+from components.validation.served import LABEL, SCORE
 from schemas.artifacts import Examples, ExampleStatistics
 from schemas.config import BeamConfig
 from schemas.statistics import SplitView, load_statistics

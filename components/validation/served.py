@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from components.transforms.request_logs import LogCounts
 
 CONFIDENCE: Final = 0.95
-_LABEL, _SCORE = "_predicted_label", "_predicted_score"
+LABEL: Final = "_predicted_label"
+SCORE: Final = "_predicted_score"
+"""Columns of answers beside those of requests: labels, where there are classes; the score of the best, or the predicted
+number."""
 _SEVERAL: Final = "|"
 _METRICS: Final = (LINF, JS, PSI)
 _ON_INPUTS: Final = "Clients ask about other things than the model learned: look at who asks what, and train on it"
@@ -157,7 +160,7 @@ def _answers(version: ServedVersion, _: frozenset[str]) -> Iterator[Distribution
     report = version.evaluation
     if report is None:
         return
-    label, score = version.asked.features.get(_LABEL), version.asked.features.get(_SCORE)
+    label, score = version.asked.features.get(LABEL), version.asked.features.get(SCORE)
     if label is not None and report.per_class:
         before = {f"`{one.label}`": one.predicted for one in report.per_class if one.predicted}
         yield categories("predictions", "predicted label", before, _single(label.values, report.task == "multi-label"))

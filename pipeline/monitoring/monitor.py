@@ -113,7 +113,7 @@ class Monitor:
         )
         staging = self.workspace.staging(self.name, execution)
         work, out = staging / "work", staging / _OUTPUT
-        work.mkdir()
+        work.mkdir(mode=0o700)  # what people asked is in there, as in the logs
         try:
             yield work, out
             self._publish(look.lineage, execution, out)
@@ -131,7 +131,11 @@ class Monitor:
         move_into_place(out, final)
         artifact = ExampleAnomalies(final)
         artifact.properties["split_names"] = json.dumps(artifact.splits())
-        lineage.publish(execution, {_OUTPUT: (artifact, digest)}, [])
+        try:
+            lineage.publish(execution, {_OUTPUT: (artifact, digest)}, [])
+        except BaseException:
+            shutil.rmtree(final, ignore_errors=True)
+            raise
 
     def _requested(self, lineage: Lineage, outcome: Outcome) -> Outcome:
         """Asks for a run where a rule of severity `error` failed and the file says so."""

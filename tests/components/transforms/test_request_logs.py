@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from components.transforms.readers import Source
-from components.transforms.request_logs import LABEL, SCORE, LogCounts, LogJob
+from components.transforms.request_logs import LogCounts, LogJob
 from components.transforms.served import Served, measure, read_logs
 from components.transforms.tfrecords import read_batches
+from components.validation.served import LABEL, SCORE
 from schemas.artifacts import Examples
 from schemas.config import BeamConfig
 from schemas.ingestion import SOURCE

@@ -8,9 +8,9 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.transforms.label_join import DayTally, Joined
-from components.transforms.request_logs import LABEL, SCORE, LogCounts
+from components.transforms.request_logs import LogCounts
 from components.validation.inspection import Judgement
-from components.validation.served import ServedInspection, ServedVersion, judge_served
+from components.validation.served import LABEL, SCORE, ServedInspection, ServedVersion, judge_served
 from schemas.config import MonitoringConfig
 from schemas.evaluation import Baseline, ClassReport, EvaluationReport
 from schemas.statistics import SplitView
