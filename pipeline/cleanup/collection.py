@@ -24,7 +24,7 @@ def collect(
     """Finds what may go and, with `delete`, deletes it.
 
     Args:
-        pipeline: only this one's; None for all that lineage knows.
+        pipeline: only this one's, and its monitor's; None for all that lineage knows.
 
     Raises:
         ConfigError: the pipeline has never run here.
@@ -33,7 +33,7 @@ def collect(
     if pipeline is not None and pipeline not in known:
         raise ConfigError(f"Pipeline `{pipeline}` has never run with {workspace.root}; there is nothing to collect.")
     found = Collected()
-    for name in known if pipeline is None else [pipeline]:
+    for name in known if pipeline is None else [name for name in known if name in (pipeline, f"{pipeline}.monitor")]:
         if not delete:
             found.items += plan(workspace, lineage, name, limits)
             continue

@@ -1,13 +1,10 @@
 """How much is kept whatever else is true of it."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from pipeline.tables import duration
 from schemas.errors import ConfigError
-
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+from schemas.period import seconds_of
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,15 @@ class Limits:
         return f"{days:g} days" if days >= 1 else duration(self.older_than)
 
 
-def seconds_of(age: str) -> float:
-    """`30d`, `12h`, `90m`, `45s` or `2w` in seconds.
+def age_of(text: str) -> int:
+    """Seconds of a period such as `30d`; of `0`, none: everything is old then.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is no period.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", age.strip())
-    if found is None:
-        raise ConfigError(f"`--older-than` must be a number with s, m, h, d or w, such as 30d. Received: {age}")
-    return float(found[1]) * _SECONDS[found[2]]
+    if text.strip() == "0":
+        return 0
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise ConfigError(f"`--older-than`: {error}") from error

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Newest pushed versions that stay.",
 )
-@click.option("--older-than", default="30d", show_default=True, help="Younger things stay: 45s, 90m, 12h, 30d, 2w.")
+@click.option(
+    "--older-than", default="30d", show_default=True, help="Younger things stay: 45s, 90m, 12h, 30d; 0 for none."
+)
 @click.option("--delete", is_flag=True, help="Delete it; without, nothing is touched.")
 @json_option
 def command(
@@ -49,11 +51,11 @@ def command(
     under way or the newest runs hold, and what is younger than the limit. A pipeline that is running is left alone.
     """
     from pipeline.cleanup.collection import collect
-    from pipeline.cleanup.limits import Limits, seconds_of
+    from pipeline.cleanup.limits import Limits, age_of
     from pipeline.workspace import Workspace
     from schemas.pipeline_file import load
 
-    limits = Limits(keep_runs, keep_versions, seconds_of(older_than))
+    limits = Limits(keep_runs, keep_versions, age_of(older_than))
     name = load(file).name if file else None
     place = workspace or (file.resolve().parent if file else Path()) / ".trainworks"
     with stored_lineage(place, lineage) as store:

@@ -83,9 +83,11 @@ def _tell(done: "RolledBackTo", model: str, file: Path, as_json: bool) -> None:
         return
     if done.finished:
         click.echo("A rollback that was interrupted has been finished; nothing else was done.")
+    anew = done.serving != done.to_version
+    serves = f"The model of version {done.to_version} serves again, as version {done.serving}"
     click.echo(
-        f"{model}: version {done.from_version} was rolled back. The model of version {done.to_version} serves again, as"
-        f" version {done.serving}: {short(done.path)}"
+        f"{model}: version {done.from_version} was rolled back."
+        f" {serves if anew else f'Version {done.serving} is stable'}: {short(done.path)}"
     )
     for version in done.taken_back:
         click.echo(

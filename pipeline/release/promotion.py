@@ -102,12 +102,9 @@ class Promotion:
 
     def _promote(self, record: ReleaseRecord, judged: Judgement) -> Promoted:
         assert record.candidate is not None and record.stable is not None
-        inputs = {
-            "candidate": self._log.pushed(record.candidate),
-            "stable": self._log.pushed(record.stable),
-            MODEL: self._log.model(record.candidate),
-        }
-        entry = self._log.begin(inputs, {"verdict": judged.verdict.model_dump_json()})
+        inputs = {"candidate": self._log.pushed(record.candidate), MODEL: self._log.model(record.candidate)}
+        said = {"verdict": judged.verdict.model_dump_json(), "stable_before": str(record.stable)}
+        entry = self._log.begin(inputs, said)
         try:
             self._set(record.promoted())
         except BaseException as error:

@@ -41,7 +41,10 @@ class ReleaseLog:
         self._served, self._workspace, self._lineage, self._node = served, workspace, lineage, node
 
     def begin(self, inputs: Mapping[str, StoredArtifact | None], parameters: Mapping[str, str]) -> Entry:
-        """Records that it begins; what lineage does not know among the inputs is left out."""
+        """Records that it begins; what lineage does not know among the inputs is left out.
+
+        Inputs are ancestors of what serves in the end, so a model that goes is none of them.
+        """
         run_id = new_run_id()
         self._lineage.start_run(self._served.name, run_id, str(self._served.file.resolve()))
         execution = self._lineage.start_execution(

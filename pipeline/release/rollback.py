@@ -119,7 +119,6 @@ class Rollback:
     def _roll_back(self, releases: Releases, target: Target, reason: str) -> RolledBackTo:
         entry = self._log.begin(
             {
-                "rolled_back": self._log.pushed(target.current),
                 "restored": self._log.pushed(target.version),
                 MODEL: self._log.model(target.version),
             },

@@ -1,10 +1,7 @@
 """kill -9 at any moment of a collection: nothing claims to be live and is gone, and the next one finishes the work."""
 
-import os
 import shutil
-import signal
 import sqlite3
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,30 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.cleanup.collection import Collected
+from tests.pipeline.killed import killed_before
 from tests.pipeline.release.conftest import Project
-from tests.pipeline.test_kills import forked, is_act
 
 MOST_ACTS = 1000
-
-
-def _killed_after(acts: int, collect: Callable[[], Collected]) -> bool:
-    """Collects in a process that kills itself before one of its acts; whether it did."""
-
-    def work() -> None:
-        seen = 0
-
-        def hook(event: str, arguments: object) -> None:
-            nonlocal seen
-            if is_act(event):
-                seen += 1
-                if seen > acts:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        collect()
-
-    _, status = os.waitpid(forked(work), 0)
-    return os.WIFSIGNALED(status)
 
 
 def _uris(project: Project, state: int) -> list[Path]:
@@ -48,7 +25,7 @@ def test_killed_at_every_nth_act(old_news: Project, gc: Callable[..., Collected]
     kept, half_way = tmp_path / "kept", 0
     shutil.copytree(old_news.base, kept)
     for moment in range(20, MOST_ACTS, stride):
-        if not _killed_after(moment, lambda: gc(delete=True)):
+        if not killed_before(moment, lambda: gc(delete=True)):
             break
         live, half_way = _uris(old_news, 2), half_way + bool(_uris(old_news, 3))
         assert [uri for uri in live if not uri.is_dir()] == []

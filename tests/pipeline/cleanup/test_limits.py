@@ -2,21 +2,19 @@
 
 import pytest
 
-from pipeline.cleanup.limits import Limits, seconds_of
+from pipeline.cleanup.limits import Limits, age_of
 from schemas.errors import ConfigError
 
 
-@pytest.mark.parametrize(
-    ("age", "seconds"), [("45s", 45), ("90m", 5400), ("12h", 43_200), ("1.5d", 129_600), ("2w", 1_209_600), (" 0s ", 0)]
-)
+@pytest.mark.parametrize(("age", "seconds"), [("45s", 45), ("12h", 43_200), ("1d12h", 129_600), (" 0 ", 0)])
 def test_an_age_in_seconds(age: str, seconds: float) -> None:
-    assert seconds_of(age) == seconds
+    assert age_of(age) == seconds
 
 
-@pytest.mark.parametrize("age", ["", "30", "d", "-1d", "1y", "1d2h", "nand"])
+@pytest.mark.parametrize("age", ["", "30", "d", "-1d", "1y"])
 def test_what_is_no_age_is_told(age: str) -> None:
-    with pytest.raises(ConfigError, match="`--older-than` must be a number with s, m, h, d or w"):
-        seconds_of(age)
+    with pytest.raises(ConfigError, match=r"`--older-than`: a period must be such as .* Received: "):
+        age_of(age)
 
 
 def test_ages_in_words() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipeline.release.conftest import FILE, Project
 
-ALL = ("--keep-runs", 1, "--keep-versions", 1, "--older-than", "0s")
+ALL = ("--keep-runs", 1, "--keep-versions", 1, "--older-than", 0)
 
 
 @pytest.fixture
@@ -44,7 +44,10 @@ def test_a_table_of_what_may_go_and_then_it_is_gone(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--older-than", "soon"), "`--older-than` must be a number with s, m, h, d or w, such as 30d. Received: soon"),
+        (
+            ("--older-than", "soon"),
+            "`--older-than`: a period must be such as `30s`, `15m`, `6h`, `1h30m` or `7d`. Received: soon",
+        ),
         (("--keep-versions", "0"), "--keep-versions"),
         (("--workspace", "nowhere"), "`--workspace` must be a folder in which a pipeline has run"),
         (("other.yaml",), "Pipeline `other` has never run"),

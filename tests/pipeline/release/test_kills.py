@@ -3,10 +3,7 @@
 It never goes one step further back than an undisturbed one: what was interrupted is finished, or done anew.
 """
 
-import os
 import shutil
-import signal
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,37 +11,8 @@ import pytest
 
 from pipeline.release.rollback import NODE
 from schemas.manifest import verify
+from tests.pipeline.killed import acts_of, killed_before
 from tests.pipeline.release.conftest import Project
-from tests.pipeline.test_kills import forked, is_act
-
-MOST_ACTS = 200
-
-
-def _killed_after(acts: int, project: Project) -> bool:
-    """Rolls back in a process that kills itself before one of its acts; whether it did."""
-    return _acted(project, acts) is None
-
-
-def _acted(project: Project, most: int) -> int | None:
-    """How many acts a rollback took in a process of its own; None where that was killed before it took more."""
-    counted = project.base / "acts"
-
-    def work() -> None:
-        seen = 0
-
-        def hook(event: str, arguments: object) -> None:
-            nonlocal seen
-            if is_act(event):
-                seen += 1
-                if seen > most:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        project.roll_back()
-        counted.write_text(str(seen))
-
-    _, status = os.waitpid(forked(work), 0)
-    return None if os.WIFSIGNALED(status) else int(counted.read_text())
 
 
 def _assert_rolled_back_once(project: Project) -> None:
@@ -67,12 +35,12 @@ def test_killed_at_every_nth_act(news: Project, three: list[int], tmp_path: Path
     """From the last act, which comes after the rename, to the first."""
     kept, newest = tmp_path / "kept", list[str]()
     shutil.copytree(news.base, kept)
-    acts = _acted(news, MOST_ACTS)
+    acts = acts_of(news.roll_back)
     assert acts is not None
     for moment in range(acts - 1, 0, -stride):
         shutil.rmtree(news.base)
         shutil.copytree(kept, news.base)
-        if _killed_after(moment, news):
+        if killed_before(moment, news.roll_back):
             newest.append(list(news.served().values())[-1])
             news.roll_back()
             _assert_rolled_back_once(news)

@@ -86,16 +86,19 @@ def test_lineage_has_the_story(news: Project, three: list[int]) -> None:
         assert run is not None and (run.status, run.pipeline, run.file) == ("succeeded", "news", str(news.file))
         (execution,) = lineage.for_run(done.run_id)
         assert (execution.type_name, execution.node, execution.state) == ("Rollback", "Rollback", "complete")
-        assert {name: artifact.uri.name for name, artifact in execution.inputs.items() if name != "model"} == {
-            "rolled_back": str(three[2]),
-            "restored": str(three[1]),
-        }
+        assert execution.inputs["restored"].uri.name == str(three[1])
+        assert execution.parameters["from_version"] == str(three[2])
         assert execution.parameters["reason"] == "it was bad"
         pushed = execution.outputs["pushed_model"]
         assert (pushed.type_name, pushed.uri) == ("PushedModel", done.path)
         assert pushed.properties["restored_version"] == three[1]
-        gone = lineage.producer(execution.inputs["rolled_back"].id)
-        assert gone is not None and str(gone.inputs["model"].properties["rolled_back"]).endswith(": it was bad")
+        gone = lineage.artifact(news.folder / str(three[2]))
+        assert gone is not None
+        pusher = lineage.producer(gone.id)
+        assert pusher is not None
+        model = pusher.inputs["model"]
+        assert str(model.properties["rolled_back"]).endswith(": it was bad")
+        assert model.id not in {relative.artifact.id for relative in lineage.ancestors(pushed.id)}
 
 
 def test_what_cannot_be_is_told(news: Project) -> None:
