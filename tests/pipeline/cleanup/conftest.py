@@ -10,18 +10,21 @@ import pytest
 from pipeline.cleanup.collection import Collected, collect
 from pipeline.cleanup.limits import Limits
 from pipeline.workspace import Workspace
-from tests.pipeline.release.conftest import FILE, Project
+from tests.pipeline.release.conftest import FILE, Project, digests
+
+__all__ = ["digests"]
 
 ALL = Limits(keep_runs=1, keep_versions=1, older_than=0)
 """Whatever nothing needs may go, however young it is."""
 
 
 @pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Path]:
+def past(tmp_path_factory: pytest.TempPathFactory, digests: Path) -> tuple[Project, Path]:
     """The project, and a copy to put in its place: lineage has absolute paths."""
     folder = tmp_path_factory.mktemp("past")
     project = Project(folder / "news")
-    project.base.mkdir()
+    project.workspace.mkdir(parents=True)
+    shutil.copy(digests, project.workspace)
     project.file.write_text(FILE)
     for content in "ABCDEF":
         project.run(content)

@@ -10,6 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli.main import trainworks
+from tests.pipeline.release.conftest import digests
+
+__all__ = ["digests"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`trainworks gc` on the command line."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ ALL = ("--keep-runs", 1, "--keep-versions", 1, "--older-than", 0)
 
 
 @pytest.fixture
-def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: Path) -> Project:
     """A project in which A, B and C were pushed; the current folder."""
     (tmp_path / "news.yaml").write_text(FILE)
+    (tmp_path / ".trainworks").mkdir()
+    shutil.copy(digests, tmp_path / ".trainworks")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     project = Project(tmp_path)

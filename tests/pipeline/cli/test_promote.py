@@ -1,6 +1,7 @@
 """`trainworks promote` on the command line."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ PUSH = "{directory: served, policy: canary, servers: ['%s'], probation: {seconds
 
 
 @pytest.fixture
-def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: Path) -> Project:
     """A project in which nothing has run; the current folder."""
     (tmp_path / "news.yaml").write_text(FILE)
+    (tmp_path / ".trainworks").mkdir()
+    shutil.copy(digests, tmp_path / ".trainworks")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     return Project(tmp_path)

@@ -1,5 +1,6 @@
 """`trainworks rollback` on the command line."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from tests.pipeline.release.conftest import FILE, Project
 
 
 @pytest.fixture
-def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digests: Path) -> Project:
     """A project in which A, then B was pushed; the current folder."""
     (tmp_path / "news.yaml").write_text(FILE)
+    (tmp_path / ".trainworks").mkdir()
+    shutil.copy(digests, tmp_path / ".trainworks")
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path)
     for content in "AB":

@@ -114,13 +114,23 @@ class Project:
         return None if found is None else (Model(found.uri).serving / "saved_model.pb").read_text()
 
 
+@pytest.fixture(scope="session")
+def digests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a workspace knows of source files after a run, which takes a while to find out."""
+    project = Project(tmp_path_factory.mktemp("digests"))
+    project.file.write_text(FILE)
+    project.run("A")
+    return project.workspace / "digests.json"
+
+
 @pytest.fixture
-def news(tmp_path: Path) -> Project:
+def news(tmp_path: Path, digests: Path) -> Project:
     """A project in which nothing has run yet."""
-    base = tmp_path / "news"
-    base.mkdir()
-    (base / "news.yaml").write_text(FILE)
-    return Project(base)
+    project = Project(tmp_path / "news")
+    project.workspace.mkdir(parents=True)
+    shutil.copy(digests, project.workspace)
+    project.file.write_text(FILE)
+    return project
 
 
 @pytest.fixture
