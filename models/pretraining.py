@@ -49,7 +49,7 @@ class PretrainedFamily(Family):
     """Such a family on the way to its checkpoint: the same texts, analyzed and preprocessed alike, another end.
 
     Its network gives the logits of hidden pieces, `(batch_size, hidden, pieces)`. What is exported hides words by
-    itself and says how well it tells them (`models.tasks.pretraining.SCORES`), and then the mean of a text's vectors,
+    itself and says how well it tells them (`schemas.hidden_words.SCORES`), and then the mean of a text's vectors,
     which is its layer `pooled`.
 
     Args:

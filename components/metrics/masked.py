@@ -4,7 +4,7 @@ A text for which the model answers NaN or infinity is counted, and makes every m
 """
 
 from fractions import Fraction
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,7 @@ from components.metrics.exact import ExactSums
 from components.metrics.measured import Measured
 from components.metrics.names import PRETRAINING
 from components.metrics.tally import Tally
-
-OUTPUTS: Final = ("masked_tokens", "masked_correct", "masked_log_loss", "unigram_correct", "unigram_log_loss")
-"""What the model answers of a text: hidden pieces, those it tells, the sum of their negative log-likelihoods (in nats),
-and the last two of one who only knows how often each piece comes."""
+from schemas.hidden_words import SCORES
 
 
 class MaskedTally(Tally):
@@ -26,10 +23,10 @@ class MaskedTally(Tally):
         self.examples = 0
         self.non_finite = 0
         self._rows = rows
-        self._sums = ExactSums(rows, len(OUTPUTS))
+        self._sums = ExactSums(rows, len(SCORES))
 
     def add(self, labels: NDArray[Any], scores: NDArray[np.float32], weights: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Adds texts with OUTPUTS `(n, 5)`; there are no labels, and no text is right or wrong as a whole."""
+        """Adds texts with SCORES `(n, 5)`; there are no labels, and no text is right or wrong as a whole."""
         self.examples += len(scores)
         finite = np.isfinite(scores).all(axis=1)
         self.non_finite += int(np.count_nonzero(~finite))

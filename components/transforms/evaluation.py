@@ -17,7 +17,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from components.metrics.accumulator import Accumulator, Answers, ScoredExamples, TallySettings
 from components.metrics.localization import BOX
-from components.metrics.masked import OUTPUTS
 from components.metrics.report import ReportSubject, build_report
 from components.metrics.slices import SliceNames
 from components.transforms.beam import WriteBytes, beam_pipeline
@@ -26,6 +25,7 @@ from components.transforms.label_sets import LabelSets
 from components.transforms.tfrecords import parse_spec, read_batches
 from schemas.config import CLASS_TASKS, BeamConfig, Task
 from schemas.errors import DataError, TrainworksError
+from schemas.hidden_words import SCORES
 from schemas.ingestion import FeatureType
 
 SIGNATURE = "serve_examples"
@@ -35,7 +35,7 @@ _OUTPUTS: dict[Task, tuple[str, ...]] = {
     "multi-label": ("scores",),
     "localization": ("scores", "box"),
     "regression": ("prediction",),
-    "pretraining": OUTPUTS,
+    "pretraining": SCORES,
 }
 """What a model is asked for; several outputs are put side by side."""
 

@@ -40,7 +40,7 @@ class WordScores(keras.layers.Layer):
         unigram: the logarithm of each piece's frequency, float32 `(pieces,)`.
 
     Input shape: logits `(batch_size, hidden, pieces)`, labels `(batch_size, hidden)`, 0 where there is none.
-    Output shape: float32 `(batch_size, 5)`, see `models.tasks.pretraining.SCORES`.
+    Output shape: float32 `(batch_size, 5)`, see `schemas.hidden_words.SCORES`.
     """
 
     def __init__(self, unigram: np.ndarray, **kwargs: Any) -> None:

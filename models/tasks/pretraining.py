@@ -5,10 +5,7 @@ from typing import Final
 import tensorflow as tf
 
 from models.tasks.head import TaskHead
-
-SCORES: Final = ("masked_tokens", "masked_correct", "masked_log_loss", "unigram_correct", "unigram_log_loss")
-"""What an exported encoder says of a text, in the order of its outputs: hidden pieces, those it tells, the sum of their
-negative log-likelihoods (in nats), and the last two of one who only knows how often each piece comes."""
+from schemas.hidden_words import SCORES
 
 _COUNTS: Final = frozenset({"masked_tokens", "masked_correct", "unigram_correct"})
 

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from components.component import Context
 from components.evaluator import Evaluator, check_rules
-from components.metrics.masked import OUTPUTS
 from schemas.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
 from schemas.config import EvaluationConfig
 from schemas.errors import ConfigError, DataError, TrainworksError
 from schemas.evaluation import EvaluationReport
+from schemas.hidden_words import SCORES
 from schemas.ingestion import FeatureType, Ingestion
 from schemas.verdict import Verdict
 
@@ -46,8 +46,8 @@ class _Echo(tf.Module):
         numbers = tf.strings.to_number(parts)
         if self._regression:
             return {"prediction": numbers[:, 0]}
-        if self._outputs == len(OUTPUTS):
-            return {name: numbers[:, place] for place, name in enumerate(OUTPUTS)}
+        if self._outputs == len(SCORES):
+            return {name: numbers[:, place] for place, name in enumerate(SCORES)}
         return {"scores": numbers[:, :3], "box": numbers[:, 3:]} if self._outputs == 7 else {"scores": numbers}
 
 
