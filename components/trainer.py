@@ -89,7 +89,7 @@ class Trainer(Component):
         on_device = self._augment(head) if self.training.augment_on == "device" else None
         train.augment = None if on_device else self._augment(head)
         if isinstance(family, PretrainedFamily):
-            train.augment, validation.augment = family.masking(facts)
+            train.augment, validation.evaluated_as = family.masking(facts)
         refined = family.refine(facts, train.inputs())
         names = WeightNames.of(family, facts, head)
         warm = WarmStart(self.champion, names) if self.champion else None

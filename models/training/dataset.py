@@ -71,8 +71,8 @@ class Batches:
     Attributes:
         num_examples: examples of the split.
         class_weights: weight of each class in training, by index; may be set before `training` is called. None means 1.
-        augment: changes batches; in training its seed is another one for each, in evaluation always the same. May be
-            set likewise.
+        augment: changes the batches of training; its seed is another one for each. May be set likewise.
+        evaluated_as: changes the batches of evaluation, where these are not to be as they stand there; likewise.
 
     Raises:
         DataError: there are no examples.
@@ -99,6 +99,7 @@ class Batches:
         self._bucket = bucket_by_length and self._prepare.ragged
         self.class_weights: Sequence[float] | None = None
         self.augment: Augment | None = None
+        self.evaluated_as: Augment | None = None
         self._kept: Prepared | MappedRows | None = None
         self._records, self.num_examples, self._bytes = self._read_through()
         if not self.num_examples:
@@ -128,7 +129,7 @@ class Batches:
             return inputs, label, weight
 
         batches = self._passes(epochs, epoch, skip).map(weigh)
-        return _finish(self._augmented(batches, first=epoch * self.steps + skip))
+        return _finish(self._changed(batches, self.augment, first=epoch * self.steps + skip))
 
     @_plain_python
     def inputs(self) -> tf.data.Dataset:
@@ -144,11 +145,11 @@ class Batches:
         else:
             batches = chunks.map(self._prepare).prefetch(1).flat_map(self._in_order)
         weighed = batches.map(lambda inputs, label: (inputs, label, tf.ones(tf.shape(label)[:1])))
-        return _finish(self._augmented(weighed, first=0))
+        return _finish(self._changed(weighed, self.evaluated_as, first=0))
 
-    def _augmented(self, batches: tf.data.Dataset, first: int) -> tf.data.Dataset:
+    def _changed(self, batches: tf.data.Dataset, augment: Augment | None, *, first: int) -> tf.data.Dataset:
         """Batches, changed if they are to be; the number of the first decides the seeds."""
-        if (augment := self.augment) is None:
+        if augment is None:
             return batches
 
         def changed(step: tf.Tensor, batch: Batch) -> Batch:

@@ -205,7 +205,7 @@ def test_a_killed_pretraining_ends_as_an_undisturbed_one(made: PretrainedFamily,
 
     def train(*callbacks: keras.callbacks.Callback, folder: str) -> Any:
         train, validation = (Batches([file], spec, 8, seed=3) for file in files)
-        train.augment, validation.augment = made.masking(facts)
+        train.augment, validation.evaluated_as = made.masking(facts)
         config = TrainingConfig(epochs=2, steps_per_loop=5, checkpoint_seconds=0.0, learning_rate=0.01, seed=3)
         build, task = (lambda: made.network(facts, len(PIECES))), Pretraining(len(PIECES))
         return fit(build, task, train, validation, config, callbacks=list(callbacks), checkpoints=tmp_path / folder)
