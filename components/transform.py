@@ -41,6 +41,7 @@ class Transform(Component):
         box: columns of the box, for a localization.
         materialize: write the model's inputs, or raw features to be preprocessed in training; None leaves it to the
             family.
+        spans: whether the data comes in spans, most of which were there the last time.
         max_pixels: most pixels of an encoded picture, which the graph refuses beyond; for pictures.
     """
 
@@ -57,6 +58,7 @@ class Transform(Component):
     box: tuple[str, ...] = ()
     modality: Modality = "text"
     materialize: bool | None = None
+    spans: bool = False
     max_pixels: int | None = None
 
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "tensorflow-text", "apache-beam", "numpy")
@@ -140,7 +142,10 @@ class Transform(Component):
         return types
 
     def _materializes(self, family: "Family") -> bool:
-        return family.materialize if self.materialize is None else self.materialize
+        if self.materialize is not None:
+            return self.materialize
+        changes = self.spans and bool(family.analyzers())
+        return family.materialize and (family.materialize_spans or not changes)
 
     def _batch_size(self, *splits: str) -> int:
         """Examples that are preprocessed together; fewer where each becomes a picture's pixels."""

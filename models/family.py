@@ -46,6 +46,11 @@ class Family(ABC):
     materialize: ClassVar[bool] = True
     """Whether Transform writes the model's inputs; otherwise it writes raw features, and training preprocesses them."""
 
+    materialize_spans: ClassVar[bool] = False
+    """The same of data in spans, if its facts change with every span, and with them the model inputs of all older ones.
+    Raw features are then those of the span that is new; training preprocesses them in each epoch, or once where the
+    inputs fit into memory."""
+
     @classmethod
     def recipe(cls, task: Task) -> Mapping[str, Any]:
         """Training settings (fields of TrainingConfig) that go with those defaults, for a task."""

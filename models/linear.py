@@ -47,6 +47,9 @@ class Linear(Family):
     Config = LinearHyperparameters
     config: LinearHyperparameters
 
+    # Finding n-grams takes longer than an epoch of training on them.
+    materialize_spans = True
+
     @classmethod
     def recipe(cls, task: Task) -> Mapping[str, Any]:
         """Eight epochs at a rate near the largest that is stable for the task's loss, falling to zero."""

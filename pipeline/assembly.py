@@ -181,6 +181,7 @@ def _components(config: PipelineConfig, training: TrainingConfig) -> list[Compon
         box=config.data.box or (),
         modality=config.data.modality,
         materialize=config.transform.materialize,
+        spans=config.data.spans is not None,
         max_pixels=config.data.images.max_pixels if config.data.images else None,
     )
     trainer = Trainer(

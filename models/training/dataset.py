@@ -4,6 +4,8 @@ One mechanism for all sizes: records are shuffled, taken in chunks of many batch
 sorted by length within the chunk, cut into batches, and the batches' order is shuffled again. So texts of like length
 share a batch, while no operation runs on single records. The order depends on the seed and the epoch alone.
 
+Raw texts are preprocessed once, where the model inputs of all of the split fit into memory, and else in each epoch.
+
 Pictures have no length, and a chunk of them is one batch: decoded once and kept where all of the split fits into
 memory, or on disk where that is asked for, else whenever they are read, several batches at a time.
 """
@@ -140,10 +142,7 @@ class Batches:
     def evaluation(self) -> tf.data.Dataset:
         """One pass in a fixed order, with weights of 1."""
         chunks = self._in_turn()
-        if self._is_pictures:
-            batches = self._pictures(chunks)
-        else:
-            batches = chunks.map(self._prepare).prefetch(1).flat_map(self._in_order)
+        batches = self._pictures(chunks) if self._is_pictures else self._prepared(chunks).flat_map(self._in_order)
         weighed = batches.map(lambda inputs, label: (inputs, label, tf.ones(tf.shape(label)[:1])))
         return _finish(self._changed(weighed, self.evaluated_as, first=0))
 
@@ -204,7 +203,7 @@ class Batches:
     def _decoded(self) -> "Prepared | MappedRows | None":
         """All pictures, unless they are too many to keep decoded; then the encoded ones are no longer needed."""
         if self._prepare.row_bytes is None:
-            return None
+            return self._preprocessed() if self._prepare.is_raw else None
         size = self._prepare.row_bytes * self.num_examples
         decoded = self._in_turn().map(self._prepare, num_parallel_calls=_WORKERS)
         if self._pixels_folder is not None:
@@ -214,6 +213,19 @@ class Batches:
         if size > self._cache_bytes:
             return None
         pieces = list(decoded)
+        self._records = None
+        with tf.device("CPU"):
+            return {name: tf.concat([piece.pop(name) for piece in pieces], axis=0) for name in list(pieces[0])}
+
+    @_plain_python
+    def _preprocessed(self) -> "Prepared | None":
+        """The model inputs of all raw texts, unless they are too many to keep; then they stand for the texts."""
+        pieces, size = list[Prepared](), 0
+        for piece in self._in_turn().map(self._prepare).prefetch(1):
+            pieces.append(piece)
+            size += sum(_bytes_of(values) for values in piece.values())
+            if size > self._cache_bytes:
+                return None
         self._records = None
         with tf.device("CPU"):
             return {name: tf.concat([piece.pop(name) for piece in pieces], axis=0) for name in list(pieces[0])}
@@ -237,8 +249,12 @@ class Batches:
     def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
         """The batches of one epoch."""
         seeds = self._seeds(epoch)
-        chunks = self._shuffled(epoch).map(self._prepare).prefetch(1).enumerate()
+        chunks = self._prepared(self._shuffled(epoch)).enumerate()
         return chunks.flat_map(lambda index, parsed: self._bucketed(parsed, seeds + tf.stack([index + 1, 0])))
+
+    def _prepared(self, chunks: tf.data.Dataset) -> tf.data.Dataset:
+        """Chunks of texts as model inputs."""
+        return (chunks.map(self._prepare) if self._kept is None else chunks).prefetch(1)
 
     def _pictures(self, chunks: tf.data.Dataset) -> tf.data.Dataset:
         """Chunks, each a batch, as `(inputs, label)`."""
@@ -296,6 +312,11 @@ def _lengths(parsed: Mapping[str, "tf.Tensor | tf.RaggedTensor"]) -> tf.Tensor:
     """Length of each example's longest input, float32 `(examples,)`."""
     lengths = [value.row_lengths() for value in parsed.values() if isinstance(value, tf.RaggedTensor)]
     return tf.cast(tf.reduce_max(tf.stack(lengths), axis=0), tf.float32)
+
+
+def _bytes_of(values: "tf.Tensor | tf.RaggedTensor") -> int:
+    flat = values.flat_values if isinstance(values, tf.RaggedTensor) else values
+    return int(tf.size(flat)) * flat.dtype.size
 
 
 def _apart(values: Prepared) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

@@ -54,12 +54,14 @@ class Preparation:
         preprocess: from raw features to model inputs; None where examples hold model inputs.
 
     Attributes:
+        is_raw: whether examples hold raw features.
         ragged: whether an input has rows of varying length.
         row_bytes: bytes of an example's inputs and label, where they are dense and pixels are among them; else None.
     """
 
     def __init__(self, spec: FeatureSpec, preprocess: "Preprocess | None" = None) -> None:
         self._spec, self._preprocess = dict(spec), preprocess
+        self.is_raw = preprocess is not None
         self._pixels = {name: feature.shape for name, feature in spec.items() if feature.dtype == tf.uint8}
         self.ragged = any(isinstance(feature, tf.io.RaggedFeature) for feature in spec.values())
         self.row_bytes: int | None = None

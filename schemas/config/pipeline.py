@@ -27,7 +27,8 @@ class TransformConfig(Section):
 
     materialize: bool | None = None
     """Write the model's inputs once, or make them anew whenever they are read (decoded pictures take many times the
-    space of encoded ones). Unless given, the family decides."""
+    space of encoded ones). Unless given, the family decides; of data in spans most families make texts anew, since each
+    span changes the vocabulary."""
 
 
 class BeamConfig(Section):

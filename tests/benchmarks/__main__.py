@@ -24,6 +24,7 @@ SUBJECTS = (
     "pictures",
     "images",
     "throughput",
+    "nights",
     "training_step",
     "serving",
 )

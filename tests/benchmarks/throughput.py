@@ -68,19 +68,19 @@ def _loop_alone(samples: Samples) -> float:
 
 
 def _documents(bench: Bench, documents: int) -> Path:
-    """A csv file of so many documents, written once: see `_joined`."""
+    """A csv file of so many documents, written once: see `joined`."""
     path = bench.work / f"documents-{documents}.csv"
     if not path.exists():
         unfinished = path.with_suffix(".part")
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["text", "label"])
-            writer.writerows(islice(_joined(bench.csv("train")), documents))
+            writer.writerows(islice(joined(bench.csv("train")), documents))
         unfinished.rename(path)
     return path.resolve()
 
 
-def _joined(source: Path) -> Iterator[tuple[str, str]]:
+def joined(source: Path) -> Iterator[tuple[str, str]]:
     """Endless documents, each of whole stories that stand under one label."""
     with source.open(encoding="utf-8", newline="") as file:
         stories = [(row["text"], row["label"]) for row in csv.DictReader(file)]

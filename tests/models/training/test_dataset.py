@@ -219,6 +219,43 @@ def test_augmentation_resumes_with_the_same_seeds(make_pictures, place):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def of_letters(features: dict) -> dict:
+    return {"token_ids": tf.strings.unicode_decode(features["text"], "UTF-8").with_row_splits_dtype(tf.int64)}
+
+
+@pytest.mark.parametrize("cache_bytes", [1 << 20, 25_000, 1], ids=["all in memory", "texts in memory", "streamed"])
+def test_raw_texts_come_in_the_batches_of_preprocessed_ones(tmp_path, cache_bytes):
+    raw, ready = (tmp_path / name for name in ("raw", "ready"))
+    with tf.io.TFRecordWriter(str(raw)) as raw_writer, tf.io.TFRecordWriter(str(ready)) as ready_writer:
+        for number in range(300):
+            text = "ab" * (1 + 7 * number % 20)
+            for writer, name in ((raw_writer, "text"), (ready_writer, "token_ids")):
+                example = tf.train.Example()
+                if name == "text":
+                    example.features.feature[name].bytes_list.value.append(text.encode())
+                else:
+                    example.features.feature[name].int64_list.value.extend(map(ord, text))
+                example.features.feature["label"].int64_list.value.append(number)
+                writer.write(example.SerializeToString())
+    label = {"label": tf.io.FixedLenFeature([], tf.int64)}
+    left_raw = Batches(
+        [raw],
+        {"text": tf.io.FixedLenFeature([], tf.string), **label},
+        8,
+        seed=3,
+        cache_bytes=cache_bytes,
+        preprocess=of_letters,
+    )
+    made = Batches([ready], {"token_ids": tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64), **label}, 8, seed=3)
+    if cache_bytes > 1:  # what is streamed has an order of its own
+        for ours, theirs in zip(left_raw.training(2), made.training(2), strict=True):
+            tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
+    for ours, theirs in zip(left_raw.evaluation(), made.evaluation(), strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
+    assert np.concatenate(list(left_raw.labels())).tolist() == list(range(300))
+    assert sorted(int(n) for _, label, _ in left_raw.training(1) for n in label) == list(range(300))
+
+
 def test_texts_that_were_left_raw_are_bucketed(tmp_path):
     path = tmp_path / "data_tfrecord-00000-of-00001"
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -229,10 +266,7 @@ def test_texts_that_were_left_raw_are_bucketed(tmp_path):
             writer.write(example.SerializeToString())
     spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in (("text", tf.string), ("label", tf.int64))}
 
-    def split(features: dict) -> dict:
-        return {"token_ids": tf.strings.unicode_decode(features["text"], "UTF-8").with_row_splits_dtype(tf.int64)}
-
-    batches = Batches([path], spec, 8, preprocess=split)
+    batches = Batches([path], spec, 8, preprocess=of_letters)
     widths = [inputs["token_ids"].shape[1] for inputs, _, _ in batches.evaluation()]
     assert widths == sorted(widths) and widths[0] < widths[-1]
     assert sorted(int(n) for _, label, _ in batches.training(1) for n in label) == list(range(100))
