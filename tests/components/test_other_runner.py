@@ -64,6 +64,25 @@ def test_processes_of_their_own_write_the_same_bytes(tmp_path: Path, context: An
     assert written[0] == written[1]
 
 
+def test_processes_of_their_own_share_what_earlier_runs_kept(
+    tmp_path: Path, context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    context.kept = tmp_path / "kept"
+    context.kept.mkdir()
+    words = random.Random(2)
+    for name in "ab":
+        rows = [f"{i},{'xy'[i % 2]},{' '.join(f'w{words.randrange(500)}' for _ in range(12))}" for i in range(300)]
+        (tmp_path / f"{name}.csv").write_text("id,topic,text\n" + "\n".join(rows) + "\n")
+    written = []
+    for name, beam in RUNNERS.items():
+        context.beam = beam
+        written.append([files(artifact.uri) for artifact in prepare(context, tmp_path / name)])
+    said = [record.getMessage().partition(";")[0] for record in caplog.records if record.name == "lone"]
+    assert said == ["read 2 of 2 units", "looked at 4 of 4 shards", "read 0 of 2 units", "looked at 0 of 4 shards"]
+    assert written[0] == written[1]
+
+
 def test_processes_of_their_own_see_the_same_pictures(tmp_path: Path, context: Any) -> None:
     for seed in range(30):
         path = tmp_path / "train" / "ab"[seed % 2] / f"{seed}.png"
