@@ -343,3 +343,15 @@ def test_facts_depend_on_the_hyperparameters(tmp_path: Path, kept: Any, caplog: 
         assert work_done(caplog, "analyzed") == (analyzed, 1)
     transform(kept, examples, tmp_path / "again", model=model, materialize=False)
     assert work_done(caplog, "analyzed") == (0, 1)
+
+
+@pytest.mark.parametrize(("family", "left_raw"), [("words", True), ("n-grams", False)])
+def test_texts_of_spans_stay_raw_where_a_span_changes_their_inputs(
+    family: str, left_raw: bool, tmp_path: Path, kept: Any
+) -> None:
+    write(tmp_path, "span-1.csv", 1)
+    examples = generate(kept, tmp_path / "examples")
+    _, transformed = transform(kept, examples, tmp_path / "spans", model=FAMILIES[family], spans=True)
+    assert ("text" in transformed.ingestion().columns) is left_raw
+    _, made = transform(kept, examples, tmp_path / "told", model=FAMILIES[family], spans=True, materialize=True)
+    assert "text" not in made.ingestion().columns
