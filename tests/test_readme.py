@@ -3,10 +3,12 @@
 A block that runs stands below a comment `<!-- tested: NAME -->`.
 """
 
+import contextlib
 import importlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +93,42 @@ def test_pipeline_composed_in_python(tmp_path: Path) -> None:
     assert status == "succeeded"
     assert float(accuracy) > 0.5
     assert (tmp_path / "tickets" / pushed / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_three_nights(tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        ["bash", "-e", "-c", block("nights")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said = process.communicate(timeout=500)[0]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the daemon, where a command before its end has failed
+    assert process.returncode == 0, said
+    mornings = re.findall(r"tickets: run \S+ (succeeded|refused) after [^:\n]+(?:: (\w+ refused: \w+))?", said)
+    assert mornings == [
+        ("succeeded", ""),
+        ("succeeded", ""),
+        ("refused", "ExampleValidator refused: unknown_label"),
+        ("succeeded", ""),
+    ]
+    assert "spans     1-2 version 1, 3 version 2" in said
+    pushed = tmp_path / "tickets" / "served" / "tickets"
+    _, second, third, restored = sorted(path.name for path in pushed.iterdir() if path.name.isdigit())
+    assert f"version {third} was rolled back. The model of version {second} serves again, as version {restored}" in said
+    assert "billing" in said.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_data_in_spans(tmp_path: Path) -> None:
+    said = run(["bash", "-e", "-c", f"exec 2>&1\n{block('spans')}"], tmp_path)
+    assert re.findall(r"^spans .*", said, flags=re.MULTILINE) == ["spans     1-3", "spans     1-3", "spans     1-4"]
+    assert re.search(r"span 4 .*still being written", said)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.monitoring.outcome import Outcome
+from schemas.files import write_atomically
 
 _PREFIX: Final = "trainworks_monitor_"
 
@@ -46,8 +47,8 @@ def samples(outcome: Outcome) -> Iterator[Sample]:
     yield Sample("last_seconds", "When this was found out, in seconds since 1970.", {}, outcome.until)
 
 
-def metrics_text(outcome: Outcome) -> str:
-    """A file for node_exporter's textfile collector, whose name must end in `.prom`."""
+def write_metrics_file(outcome: Outcome, path: Path) -> None:
+    """Writes a file for node_exporter's textfile collector, whose name must end in `.prom`; it is replaced at once."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry, gauges = CollectorRegistry(), dict[str, Gauge]()
@@ -56,7 +57,7 @@ def metrics_text(outcome: Outcome) -> str:
         if name not in gauges:
             gauges[name] = Gauge(f"{_PREFIX}{name}", what, [*named], registry=registry)
         gauges[name].labels(**named).set(value)
-    return generate_latest(registry).decode()
+    write_atomically(generate_latest(registry), path)
 
 
 def write_scalars(outcome: Outcome, folder: Path) -> None:
