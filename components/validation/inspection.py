@@ -88,7 +88,7 @@ class Measured:
     """A distance of two sets of examples.
 
     Args:
-        metric: `linf`, `js` or `psi`.
+        metric: `linf`, `js`, `psi` or `energy`.
         quantity: what was compared, in words.
         value: the distance.
         chance: what chance alone may make of it.

@@ -126,7 +126,7 @@ Quantities = Callable[[ServedVersion, frozenset[str]], Iterator[Distribution]]
 
 
 def _compared(inspection: ServedInspection, name: str, metric: Metric, quantities: Quantities) -> Iterator[Rule]:
-    """One rule on all versions that something is known of, and one for each other, which is skipped."""
+    """One rule on all versions that have something to compare, and one for each other, which is skipped."""
     against = "requests and training data" if quantities is _inputs else "answers and those in the evaluation"
     expected, advice = (
         f"{metric.name} between {against}: {{limit}}",
@@ -136,15 +136,22 @@ def _compared(inspection: ServedInspection, name: str, metric: Metric, quantitie
         yield Rule(name, expected, skipped=f"skipped: no request of the last {inspection.window}", plain=True)
     checks: list[Check] = []
     for version in inspection.versions:
-        if version.missing:
-            skipped = f"skipped: {version.name}: {version.missing}"
-            yield Rule(name, expected, skipped=skipped, plain=True)
-            continue
         limits = comparator_limits(version.schema, "skew_comparator", metric) if version.schema else {}
         found = (one for one in quantities(version, inspection.features) if one.samples.comparable)
-        checks.extend(compare(version.name, found, metric, limits))
+        compared = tuple(compare(version.name, found, metric, limits))
+        checks.extend(compared)
+        if not compared:
+            skipped = f"skipped: {version.name}: {_nothing(version, quantities)}"
+            yield Rule(name, expected, skipped=skipped, plain=True)
     if checks:
         yield Rule(name, expected, tuple(checks), advice, plain=True)
+
+
+def _nothing(version: ServedVersion, quantities: Quantities) -> str:
+    """Why a version has nothing to compare."""
+    if quantities is _answers and version.evaluation is None:
+        return version.missing or "its evaluation is gone"
+    return version.missing or "none of its values can be compared so"
 
 
 def _inputs(version: ServedVersion, features: frozenset[str]) -> Iterator[Distribution]:
@@ -171,10 +178,10 @@ def _answers(version: ServedVersion, _: frozenset[str]) -> Iterator[Distribution
 
 
 def _single(values: Mapping[str, int], several: bool) -> dict[str, int]:
-    """Labels and how often each was predicted, where an answer may have several, too."""
+    """Labels and how often each was predicted, where an answer may have several, too, or none."""
     counts = Counter[str]()
     for value, count in values.items():
-        for label in value.split(_SEVERAL) if several else (value,):
+        for label in filter(None, value.split(_SEVERAL)) if several else (value,):
             counts[f"`{label}`"] += count
     return dict(counts)
 

@@ -142,6 +142,29 @@ def test_a_version_that_another_one_has_replaced_is_but_a_warning(view: Any) -> 
     assert accuracy == [("passed", "error"), ("failed", "warning")]
 
 
+def test_what_cannot_be_compared_is_said(view: Any) -> None:
+    asked, training = view(rows(1)), view(rows(2), TRAINING)
+    numbers = evaluation(task="regression", per_class=())
+    judgement = judged(ServedVersion(7, asked, training), ServedVersion(8, asked, training, numbers))
+    verdicts = of(judgement, "prediction_linf")
+    assert [(v.verdict, v.expected.partition("; ")[2]) for v in verdicts] == [
+        ("skipped", "skipped: version 7: its evaluation is gone"),
+        ("skipped", "skipped: version 8: none of its values can be compared so"),
+    ]
+    assert [v.verdict for v in of(judgement, "prediction_js")] == ["skipped", "passed"]
+
+
+def test_answers_of_several_labels_or_none_count_label_by_label(view: Any) -> None:
+    asked = rows(1)
+    for number, row in enumerate(asked):
+        row[LABEL] = ("a|b", "a", "b", "")[number % 4]
+    version = ServedVersion(7, view(asked), view(rows(2), TRAINING), evaluation(task="multi-label"))
+    (labels,) = of(judged(version), "prediction_linf")
+    assert labels.verdict == "passed"
+    assert labels.found.startswith("version 7: predicted label 0 (")
+    assert labels.found.endswith("`a` 50 % -> 50 %, `b` 50 % -> 50 %")
+
+
 def test_a_window_without_requests() -> None:
     (verdict,) = of(judged(), "skew_js")
     assert (verdict.verdict, verdict.expected.partition("; ")[2]) == ("skipped", "skipped: no request of the last 24h")
