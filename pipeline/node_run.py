@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from components.component import Component
+from components.component import Channel, Component
 from pipeline.history import on_disk
-from pipeline.lineage.records import RunStatus, StoredExecution
+from pipeline.lineage.records import RunStatus, StoredArtifact, StoredExecution
 from pipeline.lineage.store import Lineage
 from pipeline.pipeline import Pipeline
 from pipeline.result import REFUSED, RunResult
@@ -82,8 +82,8 @@ def run_node(
         what the step came to; its status is the step's, not the run's.
 
     Raises:
-        ConfigError: no step has that name, a step that it needs has not finished in this run, or the run is another
-            pipeline's.
+        ConfigError: no step has that name, a step that it needs has not finished in this run (or not since those before
+            that one were run again), or the run is another pipeline's.
         GateRefused: a gate before the step has said no in this run.
         WorkspaceBusy: another process runs this pipeline in this workspace, and went on for longer than `wait`.
         TrainworksError: there is no room for lineage or the log file.
@@ -92,9 +92,9 @@ def run_node(
     run_id = safe_run_id(run_id)
     place = Workspace(Path(workspace) if workspace else pipeline.base / WORKSPACE)
     with held(pipeline, place, lineage, wait=wait) as store:
-        newest = _newest(store, run_id)
-        _check_gates(pipeline, component, newest, run_id)
-        finished = _needed(component, newest, run_id)
+        standing = _standing(pipeline, _newest(store, run_id))
+        _check_gates(pipeline, component, standing, run_id)
+        finished = _needed(component, standing, run_id)
         begin = partial(store.join_run, pipeline.name, run_id, file)
         with taking(pipeline, place, store, run_id, begin=begin, use_cache=use_cache) as run:
             run.terminal.line(f"{pipeline.name}: run {run_id}, step {node}")
@@ -118,11 +118,11 @@ def status_of(pipeline: Pipeline, newest: Mapping[str, StoredExecution]) -> RunS
         return "failed"
     if "canceled" in states:
         return "canceled"
-    gates = [component for component in pipeline.components if component.name in newest and component.gate]
-    if any(_refused(gate, newest[gate.name]) for gate in gates):
+    standing = _standing(pipeline, newest)
+    gates = [component for component in pipeline.components if component.name in standing and component.gate]
+    if any(_refused(gate, standing[gate.name]) for gate in gates):
         return "refused"
-    done = all(c.name in newest and _finished(newest[c.name]) for c in pipeline.components)
-    return "succeeded" if done else "running"
+    return "succeeded" if len(standing) == len(pipeline.components) else "running"
 
 
 def _newest(store: Lineage, run_id: str) -> dict[str, StoredExecution]:
@@ -130,11 +130,37 @@ def _newest(store: Lineage, run_id: str) -> dict[str, StoredExecution]:
     return {execution.node: execution for execution in store.for_run(run_id)}
 
 
-def _check_gates(pipeline: Pipeline, component: Component, newest: Mapping[str, StoredExecution], run_id: str) -> None:
+def _standing(pipeline: Pipeline, newest: Mapping[str, StoredExecution]) -> dict[str, StoredExecution]:
+    """What has finished, of what the steps before it made last; an orchestrator may have had one of those run again."""
+    standing: dict[str, StoredExecution] = {}
+    for component in pipeline.components:
+        execution = newest.get(component.name)
+        if execution is not None and _finished(execution) and _is_made_of(standing, component, execution):
+            standing[component.name] = execution
+    return standing
+
+
+def _is_made_of(standing: Mapping[str, StoredExecution], component: Component, execution: StoredExecution) -> bool:
+    wires = {name: promise for name, promise in component.inputs.items() if isinstance(promise, Channel)}
+    return all(
+        wire.producer.name in standing
+        and name in execution.inputs
+        and _are_same(execution.inputs[name], standing[wire.producer.name].outputs[wire.output])
+        for name, wire in wires.items()
+    )
+
+
+def _are_same(one: StoredArtifact, other: StoredArtifact) -> bool:
+    return one.id == other.id or bool(one.digest and one.digest == other.digest)
+
+
+def _check_gates(
+    pipeline: Pipeline, component: Component, standing: Mapping[str, StoredExecution], run_id: str
+) -> None:
     """Nothing is run before the gates that stand before it have let the run through."""
     for gate in pipeline.gates_before(component):
-        execution = newest.get(gate.name)
-        if execution is None or not _finished(execution):
+        execution = standing.get(gate.name)
+        if execution is None:
             raise _too_early(component, gate, run_id)
         if _refused(gate, execution):
             raise GateRefused(
@@ -144,19 +170,19 @@ def _check_gates(pipeline: Pipeline, component: Component, newest: Mapping[str, 
 
 
 def _refused(gate: Component, execution: StoredExecution) -> bool:
-    return gate.gate is not None and _finished(execution) and Verdict.load(execution.outputs[gate.gate].uri).refused
+    return gate.gate is not None and Verdict.load(execution.outputs[gate.gate].uri).refused
 
 
 def _finished(execution: StoredExecution) -> bool:
     return execution.state in ("complete", "cached") and on_disk(execution)
 
 
-def _needed(component: Component, newest: Mapping[str, StoredExecution], run_id: str) -> Sequence[StoredExecution]:
+def _needed(component: Component, standing: Mapping[str, StoredExecution], run_id: str) -> Sequence[StoredExecution]:
     """The executions whose outputs a step reads."""
     needed = []
     for producer in component.upstream():
-        execution = newest.get(producer.name)
-        if execution is None or not _finished(execution):
+        execution = standing.get(producer.name)
+        if execution is None:
             raise _too_early(component, producer, run_id)
         needed.append(execution)
     return needed
@@ -165,8 +191,8 @@ def _needed(component: Component, newest: Mapping[str, StoredExecution], run_id:
 def _too_early(component: Component, before: Component, run_id: str) -> ConfigError:
     return ConfigError(
         f"{component.name} goes on from what {before.name} made in the same run, and in run {run_id} that has not"
-        f" finished. Run `trainworks run-node FILE {before.name}` first, with the same `--run-id`, `--workspace` and"
-        " `--lineage`."
+        f" finished, or not since what it reads was made anew. Run `trainworks run-node FILE {before.name}` first, with"
+        " the same `--run-id`, `--workspace` and `--lineage`."
     )
 
 

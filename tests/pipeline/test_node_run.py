@@ -120,6 +120,17 @@ def test_no_step_gets_around_a_gate_or_what_it_needs(take: Take, project: Path) 
         assert [run.run_id for run in lineage.runs(9)] == ["night"]
 
 
+def test_a_model_that_was_made_anew_needs_the_gates_anew(take: Take, project: Path) -> None:
+    take("night", *STEPS[:5])
+    take("night", "ToyTrainer", epochs=9)
+    with pytest.raises(ConfigError, match="ToyPusher goes on from what ToyEvaluator made in the same run, and in run"):
+        take("night", "ToyPusher", epochs=9)
+    take("night", *STEPS[4:], epochs=9)
+    assert run_of(project, "night").status == "succeeded"
+    take("night", "ToyTrainer", epochs=5)
+    assert run_of(project, "night").status == "running"
+
+
 def test_a_step_that_failed_is_tried_again_in_the_same_run(take: Take, project: Path) -> None:
     rows = project / "rows.txt"
     content = rows.read_text()
