@@ -80,9 +80,17 @@ class Child:
 
     def __init__(self, job: Job, silence: float, command: Sequence[str] = RUN) -> None:
         self._leash, self._silence, self._heard = Leash(silence), silence, time.monotonic()
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+        try:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+            self._process = self._start(job, command)
+        except BaseException:
+            self._leash.discard()
+            raise
+        self._leash.started()
+
+    def _start(self, job: Job, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         with job.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [*command, str(job.file), "--workspace", str(job.workspace), "--json"],
                 env={**os.environ, **_lineage(job), **self._leash.environment},
                 stdin=subprocess.DEVNULL,
@@ -91,7 +99,6 @@ class Child:
                 pass_fds=[self._leash.far_end],
                 start_new_session=True,
             )
-        self._leash.started()
 
     @property
     def pid(self) -> int:
@@ -113,11 +120,12 @@ class Child:
 
     def interrupt(self) -> None:
         """Asks it to end, as Ctrl-C does."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        if self._process.returncode is None:
+            os.kill(self.pid, signal.SIGTERM)  # `Popen.terminate` might wait for it, behind the back of `has_ended`
 
     def kill(self) -> None:
-        self._kill_group()
+        if self._process.returncode is None:
+            self._kill_group()
 
     def report(self) -> Report:
         """What became of it, once it has ended."""

@@ -205,6 +205,7 @@ class Worker:
             self._not_before = began + _WAIT_SECONDS
             return
         self._running = _Running(trigger, child, began, began)
+        self._renew(self._running)
 
     def _tend(self, running: _Running, triggers: Triggers, situation: Situation) -> None:
         if running.lost:
@@ -214,19 +215,25 @@ class Worker:
             self._finish(running, triggers)
             return
         now = self._clock.monotonic()
-        if now - running.renewed >= self._length / BEATS:
-            if not renew(self._patience.engine, self._file.name, running.trigger.token):
-                _log.warning("%s: another daemon has taken over; the run is stopped", self._file.name)
-                running.lost = True
-                running.child.kill()
-                return
-            running.renewed = now
-            if self._clock.monotonic() - now < self._length / BEATS:  # else the news may be old
-                running.child.beat()
+        if now - running.renewed >= self._length / BEATS and not self._renew(running):
+            return
         if triggers.overlap == "cancel-previous" and situation.newest_pending > running.trigger.id:
             self._interrupt(running)
         if running.interrupted is not None and now - running.interrupted > _PATIENCE:
             running.child.kill()
+
+    def _renew(self, running: _Running) -> bool:
+        """Proves that this daemon lives, and tells the run; one whose lease is lost is killed."""
+        now = self._clock.monotonic()
+        if not renew(self._patience.engine, self._file.name, running.trigger.token):
+            _log.warning("%s: another daemon has taken over; the run is stopped", self._file.name)
+            running.lost = True
+            running.child.kill()
+            return False
+        running.renewed = now
+        if self._clock.monotonic() - now < self._length / BEATS:  # else the news may be old
+            running.child.beat()
+        return True
 
     def _finish(self, running: _Running, triggers: Triggers) -> None:
         """Writes down how a run ended. One that was to be handed over, or that its leash ended, is still to be made."""

@@ -17,9 +17,9 @@ import subprocess, sys, time
 sys.path.insert(0, {root!r})
 from pipeline.schedule import leash
 leash.put_on()
-helper = subprocess.Popen([sys.executable, "-Sc", "import time; time.sleep(60)"])
+helper = subprocess.Popen([sys.executable, "-Sc", "import time; time.sleep(600)"])
 print(helper.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -45,6 +45,7 @@ def start(started: list["subprocess.Popen[str]"], leash: Leash) -> tuple["subpro
         start_new_session=True,
     )
     leash.started()
+    leash.beat()
     started.append(process)
     assert process.stdout is not None
     return process, int(process.stdout.readline())
@@ -57,23 +58,38 @@ def assert_gone(pid: int) -> None:
 
 
 def test_it_ends_when_its_daemon_does(started: list["subprocess.Popen[str]"]) -> None:
-    leash = Leash(60)
+    leash = Leash(600)
     process, helper = start(started, leash)
     leash.drop()
-    assert process.wait(20) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     assert_gone(helper)
 
 
 def test_it_ends_when_it_hears_nothing(started: list["subprocess.Popen[str]"]) -> None:
-    leash = Leash(1.0)
+    leash = Leash(2.0)
     process, helper = start(started, leash)
-    for _ in range(20):
+    for _ in range(25):
         time.sleep(0.1)
         leash.beat()
     assert process.poll() is None
-    assert process.wait(20) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     assert_gone(helper)
     leash.beat()  # nobody is there to hear it
+    leash.drop()
+
+
+def test_it_does_not_begin_before_the_lease_is_known_to_be_held(tmp_path: Path) -> None:
+    leash = Leash(0.5)
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r}); from pipeline.schedule import leash"
+    process = subprocess.Popen(
+        [sys.executable, "-SEc", f"{code}; leash.put_on(); open({str(tmp_path / 'begun')!r}, 'w')"],
+        env={**os.environ, **leash.environment},
+        pass_fds=[leash.far_end],
+        start_new_session=True,
+    )
+    leash.started()
+    assert process.wait(60) == -signal.SIGKILL
+    assert not (tmp_path / "begun").exists()
     leash.drop()
 
 

@@ -190,6 +190,28 @@ def test_another_daemon_waits_for_the_lease_and_takes_over(bench: Any, hands: An
     assert made.fates() == [("ended", "succeeded")]
 
 
+def test_a_run_does_not_begin_where_the_lease_was_lost_before_it_was_started(
+    bench: Any, hands: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench()
+    other = made.another()
+    launch = made.worker._launch
+
+    def launch_late(silence: float) -> Any:
+        for _ in range(2):
+            other.tick()
+            hands.pass_(seconds=7)
+        other.tick()
+        return launch(silence)
+
+    monkeypatch.setattr(made.worker, "_launch", launch_late)
+    hands.pass_(hours=1)
+    made.worker.tick()
+    until(lambda: (made.worker.tick(), not made.worker.is_running)[1])
+    assert other.is_running and made.begun() == other._running.child.pid
+    other.kill()
+
+
 def test_heartbeats_keep_others_away_for_as_long_as_it_takes(bench: Any, hands: Any) -> None:
     made = bench()
     hands.pass_(hours=1)
