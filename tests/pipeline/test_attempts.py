@@ -35,14 +35,22 @@ class Failures:
         return self.calls
 
 
-def tried(work: Failures, **config: Any) -> tuple[int, list[tuple[str, float, int]]]:
+def tried(
+    work: Failures, *, waits: Callable[[], None] = lambda: None, **config: Any
+) -> tuple[int, list[tuple[str, float, int]]]:
+    """What work returned, and what was told before each wait; `waits` is called there, too."""
     told: list[tuple[str, float, int]] = []
+
+    def tell(error: BaseException, seconds: float, retry: int) -> None:
+        told.append((str(error), seconds, retry))
+        waits()
+
     with Cancellation() as cancellation:
         value = attempted(
             work,
             StepConfig(**config),
             cancellation=cancellation,
-            tell=lambda error, seconds, retry: told.append((str(error), seconds, retry)),
+            tell=tell,
         )
     return value, told
 
@@ -79,16 +87,14 @@ def test_what_cannot_pass_is_not_tried_again(error: BaseException) -> None:
 
 
 def test_a_signal_ends_the_wait() -> None:
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    began = time.monotonic()
+    terminate = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
     with pytest.raises(Canceled):
-        tried(Failures(OSError("x")), retries=1, backoff_seconds=60)
-    assert time.monotonic() - began < 30
+        tried(Failures(OSError("x")), waits=terminate.start, retries=1, backoff_seconds=3600, max_backoff_seconds=3600)
 
 
 @pytest.fixture
 def moody(toys: ModuleType) -> Callable[..., Component]:
-    """A step that fails, or takes half a minute, as often as `times` says; the calls stand in `calls.log`."""
+    """A step that fails, or takes an hour, as often as `times` says; the calls stand in `calls.log`."""
 
     class Moody(toys.ToyGen):  # type: ignore[name-defined, misc]
         times: int
@@ -101,7 +107,7 @@ def moody(toys: ModuleType) -> Callable[..., Component]:
             if len(calls.read_text().split()) <= self.times:
                 if not self.slow:
                     raise ConnectionError("the store is away")
-                time.sleep(30)
+                time.sleep(3600)
             super().run(context)
 
     return Moody
@@ -124,9 +130,7 @@ def test_a_step_over_its_time_is_stopped_and_fails(
     toys: ModuleType, project: Path, moody: Callable[..., Component], capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = {"Moody": StepConfig(timeout_seconds=0.5)}
-    began = time.monotonic()
     result = run_pipeline(toys.Pipeline("p", [moody(source="rows.txt", times=1, slow=True)], base=project, steps=steps))
-    assert time.monotonic() - began < 20
     assert (result.status, result.exit_code) == ("failed", 1)
     assert result["Moody"].reason.startswith(
         "Moody failed: it took longer than its time limit, 0.5 s, and was stopped (`timeout_seconds` of `steps.Moody`"
@@ -138,9 +142,17 @@ def test_a_step_over_its_time_is_stopped_and_fails(
 
 
 def test_a_step_over_its_time_is_tried_again(toys: ModuleType, project: Path, moody: Callable[..., Component]) -> None:
-    steps = {"default": StepConfig(retries=1, backoff_seconds=0.01), "Moody": StepConfig(timeout_seconds=2)}
+    # Where the machine is busy, more than the first try may come to the end of its time.
+    steps = {"default": StepConfig(retries=50, backoff_seconds=0.01), "Moody": StepConfig(timeout_seconds=1.5)}
     result = run_pipeline(toys.Pipeline("p", [moody(source="rows.txt", times=1, slow=True)], base=project, steps=steps))
-    assert (result.status, (project / "calls.log").read_text().split()) == ("succeeded", ["called"] * 2)
+    assert result.status == "succeeded"
+    assert len((project / "calls.log").read_text().split()) >= 2
+    with closing(Lineage(project / ".trainworks" / "metadata.sqlite")) as lineage:
+        *stopped, last = lineage.for_run(result.run_id)
+    assert last.state == "complete"
+    assert {(one.state, one.message) for one in stopped} == {
+        ("failed", "took longer than its time limit, 1.5 s, and was stopped")
+    }
 
 
 def test_a_refused_gate_is_not_tried_again(toys: ModuleType, project: Path) -> None:
