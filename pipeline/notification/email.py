@@ -42,7 +42,7 @@ class Email:
             with self._connected() as server:
                 if self.config.user is not None:
                     server.login(self.config.user, self._password)
-                server.send_message(message)
+                refused = server.send_message(message)
         except smtplib.SMTPResponseException as error:
             raise Undelivered(f"SMTP status {error.smtp_code}", again=error.smtp_code < 500) from None
         except smtplib.SMTPRecipientsRefused as error:
@@ -52,6 +52,8 @@ class Email:
             final = isinstance(error, smtplib.SMTPException) and not isinstance(error, smtplib.SMTPServerDisconnected)
             again = not final and not isinstance(error, ssl.SSLError)
             raise Undelivered(f"{type(error).__name__}: {error}", again=again) from None
+        if refused:  # the others have it
+            raise Undelivered(f"it refuses mail to {', '.join(refused)}", again=False)
 
     def _connected(self) -> smtplib.SMTP:
         config = self.config

@@ -22,10 +22,10 @@ class Webhook:
     def __init__(self, config: WebhookConfig, base: Path) -> None:
         self.config = config
         self._url = read_secret("notify.webhook.url", file=config.url_file, variable=config.url_env, base=base)
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        host = _host(self._url)
+        if not host:
             raise ConfigError("The address of `notify.webhook` must begin with https:// (or http://), and name a host.")
-        self.name = f"the webhook at {parts.hostname}"  # the rest of the address is the secret
+        self.name = f"the webhook at {host}"  # the rest of the address is the secret
 
     def send(self, news: News) -> None:
         """Sends the news.
@@ -40,12 +40,22 @@ class Webhook:
 
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the address
         try:
-            answer = httpx.post(self._url, json=payload(news), timeout=self.config.timeout_seconds)
+            with httpx.stream("POST", self._url, json=payload(news), timeout=self.config.timeout_seconds) as answer:
+                pass  # what it says beside the status is not read, however long
         except httpx.HTTPError as error:
             raise Undelivered(type(error).__name__, again=True) from None  # its text may hold the address
         if not answer.is_success:
             again = answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error
             raise Undelivered(f"HTTP status {answer.status_code}", again=again)
+
+
+def _host(url: str) -> str:
+    """The host of an address of HTTP; empty for any other text."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts.hostname or "" if parts.scheme in ("http", "https") else ""
 
 
 def payload(news: News) -> dict[str, str]:

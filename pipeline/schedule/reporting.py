@@ -1,6 +1,7 @@
 """News of runs that a daemon has made."""
 
 import logging
+import time
 from typing import Final
 
 from pipeline.cli.told import verdict_of
@@ -45,8 +46,9 @@ class Reporter:
 
     def wait(self, seconds: float) -> None:
         """Until all is sent, or given up, or so much time has passed."""
+        end = time.monotonic() + seconds
         for notifier in self._sending:
-            notifier.wait(seconds)
+            notifier.wait(max(end - time.monotonic(), 0))
 
 
 def _news(file: PipelineFile, patience: Patience, trigger: Trigger, report: Report, event: Event) -> News:

@@ -15,12 +15,13 @@ import pytest
 
 @dataclass
 class Mailbox:
-    """What a server got, and what it is to answer first; after that it takes everything."""
+    """What a server got, and what it is to answer first; after that it takes everything, but mail to `unknown`."""
 
     port: int = 0
     answers: list[int] = field(default_factory=list)
     calls: int = 0
     got: list[Any] = field(default_factory=list)
+    unknown: str = "nobody@"
 
     def answer(self, good: int) -> int:
         self.calls += 1
@@ -64,6 +65,8 @@ def post_office() -> Iterator[Mailbox]:
                 if verb == b"MAIL":
                     code = box.answer(250)
                     self.say(f"{code} {'ok' if code == 250 else 'not now'}")
+                elif verb == b"RCPT" and box.unknown.encode() in line:
+                    self.say("550 nobody here")
                 elif verb == b"DATA":
                     self.say("354 go on")
                     box.got.append(message_from_bytes(self.body(), _class=EmailMessage, policy=policy.default))
