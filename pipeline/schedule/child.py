@@ -79,12 +79,13 @@ class Child:
     """
 
     def __init__(self, job: Job, silence: float, command: Sequence[str] = RUN) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
         self._leash, self._silence, self._heard = Leash(silence), silence, time.monotonic()
         try:
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
             self._process = self._start(job, command)
         except BaseException:
             self._leash.discard()
+            self._said.close()
             raise
         self._leash.started()
 

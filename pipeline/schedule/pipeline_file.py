@@ -52,6 +52,10 @@ class PipelineFile:
                     f"{self.path}: `name` must stay what it was while a daemon runs it, {self.name}."
                     f" Received: {config.name}"
                 )
+            if config.schedule and config.schedule.on_drift and not self.schedule.on_drift:
+                raise ConfigError(
+                    f"{self.path}: `schedule.on_drift` must be there when the daemon starts: start it again."
+                )
         except ConfigError as error:
             _log.error("%s: the file is wrong, and what it said before still holds:\n%s", self.name, error)
             return False

@@ -319,6 +319,31 @@ def test_a_file_that_is_edited_counts_from_then_on_and_a_broken_one_does_not(
     assert made.fates() == [("running", None)]
 
 
+def test_drift_that_is_to_be_looked_for_from_now_on_needs_a_new_daemon(
+    bench: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench()
+    made.write("{every: 1h, on_drift: 1h}\nmonitoring: {logs: requests/*}")
+    made.worker.tick()
+    assert "`schedule.on_drift` must be there when the daemon starts: start it again." in caplog.text
+
+
+def test_a_run_that_cannot_be_started_comes_again_and_leaves_no_open_file(bench: Any, hands: Any) -> None:
+    made = bench()
+    log = made.folder / ".trainworks" / "logs" / "schedule-news.log"
+    log.mkdir(parents=True)
+    hands.pass_(hours=1)
+    open_files = []
+    for _ in range(3):
+        made.worker.tick()
+        open_files.append(len(list(Path("/proc/self/fd").iterdir())))
+        hands.pass_(seconds=6)
+    assert made.fates() == [("pending", None)] and len(set(open_files)) == 1
+    log.rmdir()
+    made.worker.tick()
+    made.begun()
+
+
 def test_a_workspace_that_somebody_works_in_is_waited_for(
     bench: Any, hands: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
