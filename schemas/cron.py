@@ -80,7 +80,7 @@ class Cron:
         ]
         minutes, hours, days, months, weekdays = fields
         restricted = [not word[0].startswith("*") for word in words]
-        if restricted[2] and not restricted[4] and all(min(days) > _LONGEST_MONTHS.get(month, 31) for month in months):
+        if restricted[2] and all(min(days) > _LONGEST_MONTHS.get(month, 31) for month in months):
             raise _mistake("names a day that none of its months has", expression, words[2].start(), words[2].end())
         return cls(
             minutes=minutes,

@@ -83,6 +83,7 @@ def test_a_day_of_the_month_or_of_the_week() -> None:
                         " these",
                         "0 3, * * *", "    ^")),
         ("0 0 30 2 *", ("names a day that none of its months has", "0 0 30 2 *", "    ^^")),
+        ("0 0 30 2 mon", ("names a day that none of its months has", "0 0 30 2 mon", "    ^^")),
         ("0 0 31 apr,jun *", ("names a day that none of its months has", "0 0 31 apr,jun *", "    ^^")),
         ("@nightly", ("must be one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually, or five"
                       " fields",
