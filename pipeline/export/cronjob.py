@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 """
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -40,7 +41,7 @@ def cronjob(name: str, starts: Starts, container: Container, command: Command, *
             f" hour or a day, such as `15m`, `6h` or `1d`. Received: {received}"
         )
     spec = {
-        "schedule": _without_seven(starts.cron),
+        "schedule": _with_sunday_first(starts.cron),
         "timeZone": starts.timezone,
         "concurrencyPolicy": "Replace" if replace else "Forbid",
         "startingDeadlineSeconds": _LATE_SECONDS,
@@ -57,10 +58,10 @@ def cronjob(name: str, starts: Starts, container: Container, command: Command, *
     return yaml.safe_dump(job, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _without_seven(cron: str) -> str:
-    """The expression with Sunday as 0, the only number that Kubernetes has for it."""
+def _with_sunday_first(cron: str) -> str:
+    """The expression with Sunday as 0, the only number that Kubernetes has for it, and as no range's end."""
     fields = cron.split()
-    if len(fields) == 5 and "7" in fields[4]:
+    if len(fields) == 5 and re.search(r"7|-(sun|0)", fields[4], re.IGNORECASE):
         fields[4] = ",".join(map(str, Cron.parse(cron).weekdays))
     return " ".join(fields)
 

@@ -69,7 +69,13 @@ def test_a_start_may_take_the_place_of_the_run_before(file: Path, export: Callab
 
 
 @pytest.mark.parametrize(
-    ("cron", "written"), [("0 3 * * 5-7", "0 3 * * 0,5,6"), ("7 7 * * 0", "7 7 * * 0"), ("@daily", "@daily")]
+    ("cron", "written"),
+    [
+        ("0 3 * * 5-7", "0 3 * * 0,5,6"),
+        ("0 3 * * fri-SUN", "0 3 * * 0,5,6"),
+        ("7 7 * * 0", "7 7 * * 0"),
+        ("@daily", "@daily"),
+    ],
 )
 def test_sunday_is_0(file: Path, export: Callable[..., str], cron: str, written: str) -> None:
     text = export("cronjob", file, "--image", "i", "--set", f"schedule={{cron: '{cron}'}}")
