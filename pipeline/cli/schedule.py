@@ -80,7 +80,7 @@ def command(
     if status:
         with _lineage(files, workspace, lineage) as store:
             _show_status(store, as_json)
-    elif any(told):
+    elif any(option is not None for option in told):
         _tell(files, workspace, lineage, pause=pause, resume=resume, trigger=trigger, reason=reason)
     elif not files:
         raise ConfigError("`FILE...` must name a pipeline file, or several. `trainworks schedule --help` says more.")
@@ -120,7 +120,7 @@ def _tell(
     from pipeline.schedule.requests import request
     from pipeline.schedule.schedules import check_known, pause_pipeline
 
-    name = pause or resume or trigger or ""
+    name = next(option for option in (pause, resume, trigger) if option is not None)
     file = Path(name) if Path(name).is_file() else None
     with _lineage((file,) if file else files, workspace, lineage) as store:
         if file is not None:
@@ -154,7 +154,7 @@ def _lineage(files: tuple[Path, ...], workspace: Path | None, url: str | None) -
 
 def _show_status(store: "Lineage", as_json: bool) -> None:
     from pipeline.schedule.status import statuses
-    from pipeline.tables import write_table
+    from pipeline.tables import printable, write_table
 
     found = statuses(store.engine)
     if as_json:
@@ -166,7 +166,7 @@ def _show_status(store: "Lineage", as_json: bool) -> None:
     write_table(sys.stdout, columns, [_row(status) for status in found])
     for status in found:
         if status.last and status.last.detail:
-            click.echo(f"{status.pipeline}: {status.last.outcome}: {status.last.detail}")
+            click.echo(printable(f"{status.pipeline}: {status.last.outcome}: {status.last.detail}"))
 
 
 def _row(status: "Status") -> tuple[str, ...]:

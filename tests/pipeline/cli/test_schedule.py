@@ -118,6 +118,16 @@ def test_pause_and_resume(file: Path, daemon: Callable[..., Any], invoke: Callab
     assert told["paused"] is False
 
 
+def test_a_name_that_is_empty_starts_no_daemon(
+    file: Path, daemon: Callable[..., Any], invoke: Callable[..., Any]
+) -> None:
+    daemon(file, "--once").wait(60)
+    result = invoke("schedule", file, "--pause", "")
+    assert (
+        result.exit_code == 2 and "must be one that `trainworks schedule` has been started for: mail." in result.stderr
+    )
+
+
 @pytest.fixture
 def hook(tmp_path: Path) -> Iterator[list[str]]:
     """What a webhook is told; its address stands in the file `hook`."""
