@@ -16,6 +16,8 @@ from typing import Final
 
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 _NUMBER: Final = re.compile(r"(SPAN|VERSION)(?::([1-9][0-9]?))?")
+_OF_ANY_LENGTH: Final = ("SPAN", "VERSION")
+"""Words that take all digits there are; a `*` before them takes none."""
 _MEANT: Final = re.compile(r"(span|version|yyyy|mm|dd)(:.*)?", re.IGNORECASE)
 _LONGEST: Final = 18
 """Digits of a number that every database can hold."""
@@ -133,8 +135,10 @@ def _matcher(component: str) -> re.Pattern[str]:
 
 def _expressions(component: str) -> Iterator[str]:
     """Regular expressions of the words, and of the globs between them."""
-    for place, part in enumerate(_BRACES.split(component)):
+    parts = _BRACES.split(component)
+    for place, part in enumerate(parts):
         if place % 2:
-            yield f"(?P<{part.partition(':')[0]}>{_digits(part)})"
+            whole = "(?<![0-9])" if part in _OF_ANY_LENGTH and parts[place - 1].endswith("*") else ""
+            yield f"{whole}(?P<{part.partition(':')[0]}>{_digits(part)})"
         elif part:
             yield fnmatch.translate(part).removeprefix("(?s:").rpartition(")")[0]

@@ -34,6 +34,8 @@ def read(pattern: str, path: str) -> Spelled | None:
         ("{YYYY}/{MM}/{DD}.csv", "2026/11/25.csv", 20782, 0),
         ("{DD}.{MM}.{YYYY}-v{VERSION}", "25.11.2026-v4", 20782, 4),
         ("day[ab]*-{SPAN}?.csv", "dayb-x-3y.csv", 3, 0),
+        ("*{SPAN}*{VERSION}.csv", "day120-v34.csv", 120, 34),
+        ("*{SPAN:2}.csv", "day120.csv", 20, 0),
     ],
 )
 def test_paths_are_read(pattern: str, path: str, number: int, version: int) -> None:
