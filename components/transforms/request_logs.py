@@ -139,6 +139,8 @@ class LogCounts:
             yield f"requests to other models, left out: {_listed(self.other_models)}"
         if self.other_signatures:
             yield f"requests that ask for no prediction of this model, left out: {_listed(self.other_signatures)}"
+        if self.outside:
+            yield f"requests before or after what is looked at, left out: {self.outside:,}"
         if self.keyless:
             yield f"answers without the key that labels are joined by: {self.keyless:,}"
 

@@ -89,6 +89,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         "files that end in half a record, as they do while they are written: 1",
         "requests to other models, left out: 1 (`weather` 1)",
         "requests that ask for no prediction of this model, left out: 1 (`embed` 1)",
+        "requests before or after what is looked at, left out: 2",
     ]
 
 
