@@ -42,7 +42,8 @@ class ScheduleConfig(Section):
     it. What is asked for by hand, new spans and drift are never dropped."""
 
     misfire: Literal["run-once", "skip", "catch-up"] = "run-once"
-    """Starts that came while no daemon was there: one run makes up for all of them, none does, or each gets its own."""
+    """Starts that came while no daemon was there: one run makes up for all of them, none does, or each gets its own,
+    which needs `overlap: queue`."""
 
     misfire_grace: str = "1m"
     """A start that is late by no more than this counts as in time."""
@@ -77,4 +78,6 @@ class ScheduleConfig(Section):
     def _goes_together(self) -> Self:
         if self.timezone is not None and self.cron is None:
             raise ValueError("`timezone` is that of `cron`, which is not given")
+        if self.misfire == "catch-up" and self.overlap != "queue":
+            raise ValueError(f"`misfire: catch-up` needs `overlap: queue`. Received: overlap={self.overlap}")
         return self
