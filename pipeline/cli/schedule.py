@@ -96,12 +96,13 @@ def _run(
     from pipeline.schedule.events import tell_events
     from pipeline.schedule.reporting import Reporter
     from pipeline.schedule.start import workers_for
+    from pipeline.schedule.worker import BEATS
 
     tell_events()
     clock = Clock()
     reporter = Reporter()
     workers = workers_for(files, workspace=workspace, lineage=lineage, length=lease, clock=clock, ended=reporter)
-    daemon = Daemon(workers, clock, Pace(grace=grace), once=once)
+    daemon = Daemon(workers, clock, Pace(tick=min(1.0, lease / BEATS), grace=grace), once=once)
     daemon.run()
     reporter.wait(_TELLING_SECONDS)
     return daemon.exit_code if once else 0
