@@ -17,6 +17,7 @@ from pipeline.lineage_url import LINEAGE_VARIABLE
 from pipeline.result import REFUSED
 from pipeline.schedule.leash import Leash
 from pipeline.schedule.states import Outcome
+from pipeline.tables import printable
 
 _TRAINWORKS: Final = (sys.executable, "-P", "-c", "from pipeline.cli import main; main()")
 RUN: Final = (*_TRAINWORKS, "run")
@@ -30,6 +31,8 @@ _OUTCOMES: Final = {
     -signal.SIGTERM: Outcome.CANCELED,
 }
 """By exit code; a run that has hardly begun has no handlers of signals yet."""
+_LONGEST: Final = 8000
+"""Characters of what went wrong that are kept."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Child:
         outcome = _OUTCOMES.get(code, Outcome.FAILED)
         if code < 0:
             return Report(outcome, f"its process was killed by {signal.Signals(-code).name}", told)
-        return Report(outcome, _detail(told), told)
+        return Report(outcome, _storable(_detail(told)), told)
 
     @property
     def was_cut_off(self) -> bool:
@@ -170,6 +173,11 @@ def _detail(told: dict[str, Any]) -> str:
         return ", ".join(dict.fromkeys(rule["rule"] for rule in told["rules"] if _says_no(rule)))
     steps = told.get("components", [])
     return next((str(step["reason"]) for step in steps if _stopped(step)), "")
+
+
+def _storable(text: str) -> str:
+    """As every database takes it: of limited length, in UTF-8, without NUL."""
+    return printable(text[:_LONGEST]).encode("utf-8", "backslashreplace").decode()
 
 
 def _says_no(rule: dict[str, Any]) -> bool:
