@@ -1,5 +1,6 @@
 """A run ends with its daemon, and with all processes of its own."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -68,10 +69,13 @@ def test_it_ends_when_its_daemon_does(started: list["subprocess.Popen[str]"]) ->
 def test_it_ends_when_it_hears_nothing(started: list["subprocess.Popen[str]"]) -> None:
     leash = Leash(2.0)
     process, helper = start(started, leash)
-    for _ in range(25):
+    beats = [time.monotonic()]
+    while beats[-1] - beats[0] < 2.5:
         time.sleep(0.1)
         leash.beat()
-    assert process.poll() is None
+        beats.append(time.monotonic())
+    stalled = max(after - before for before, after in itertools.pairwise(beats)) > 1.0  # as a busy machine may have it
+    assert stalled or process.poll() is None
     assert process.wait(60) == -signal.SIGKILL
     assert_gone(helper)
     leash.beat()  # nobody is there to hear it
