@@ -1,9 +1,10 @@
 """Rolling back: the last good version serves again, and the model that was rolled back does not come back.
 
-The order of acts makes a kill at any moment harmless. Lineage and the folder's record say first that the models are
-not to come back; then one rename lets the good model serve, as the newest version, which is what model servers take;
-then lineage gets the whole story in one transaction. A rollback that died before the rename is done anew by the next
-one, and one that died after it is only finished.
+The order of acts makes a kill at any moment harmless. Where there are labels, servers first load the good model: if
+they cannot, nothing has been said yet. Lineage and the folder's record then say that the models are not to come back;
+then one rename lets the good model serve, as the newest version, which is what model servers take; then lineage gets
+the whole story in one transaction. A rollback that died before the rename is done anew by the next one, and one that
+died after it is only finished.
 """
 
 import time
@@ -125,6 +126,8 @@ class Rollback:
             {_FROM: str(target.current), _TO: str(target.version), _REASON: reason},
         )
         try:
+            if releases.record.stable is not None:
+                self._load(target.version, releases.record)
             at = datetime.now(UTC).isoformat(timespec="seconds")
             self._lineage.mark_rolled_back(self._log.models(target.taken_back), f"{at}: {reason}")
             entries = [RolledBack(version=v, digest=d, at=at, reason=reason) for v, d in target.taken_back.items()]
@@ -141,7 +144,6 @@ class Rollback:
         if record.stable is None:
             record.write(self._served.folder)
             return republish(releases.paths[target.version], self._served.key())
-        self._load(target.version, releases.record)
         is_candidate = target.current == record.candidate
         after = record.rejected() if is_candidate else record.with_stable(target.version)
         after.write(self._served.folder)

@@ -138,6 +138,19 @@ def test_a_rollback_that_died_before_it_wrote_the_labels_is_finished(
     assert "canary" not in trial.labels()
 
 
+def test_a_rollback_to_what_cannot_be_loaded_changes_nothing(trial: Trial) -> None:
+    only = ReleaseRecord(stable=trial.candidate)
+    only.write(trial.project.folder)
+    assert trial.step().status == "stable"
+    before = trial.labels()
+    trial.pages[STATUS] = status_of(**{f"v{trial.candidate}": "AVAILABLE", f"v{trial.stable}": "END"}).replace(
+        b'"error_message": ""', b'"error_message": "no memory"'
+    )
+    with pytest.raises(TrainworksError, match="no memory"):
+        trial.project.roll_back(to=trial.stable)
+    assert (trial.record(), trial.labels(), trial.project.champion()) == (only, before, "B")
+
+
 def test_a_server_that_does_not_answer_decides_nothing(trial: Trial) -> None:
     before = trial.record()
     trial.project.set_push("{directory: served, policy: canary, servers: ['http://127.0.0.1:1']}")
