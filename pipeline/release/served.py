@@ -34,7 +34,7 @@ class ServedModel:
         """
         config: PipelineConfig = load(file)
         if config.push is None:
-            raise ConfigError(f"{file} must have a section `push`, or there is nothing to roll back. Received: none")
+            raise ConfigError(f"{file} must have a section `push`, or nothing of it is served. Received: none")
         return cls(config.name, file.resolve().parent, config.push, file)
 
     @property

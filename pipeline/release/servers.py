@@ -106,11 +106,17 @@ class Servers:
         """Server to version to state, and what went wrong with it."""
         for server in self._push.servers:
             told = self._get(server, f"/v1/models/{self._model}", missing=True)
-            statuses: list[dict[str, Any]] = told.json().get("model_version_status", [])
-            yield (
-                server,
-                {int(one["version"]): (one["state"], one["status"].get("error_message", "")) for one in statuses},
-            )
+            try:
+                statuses: list[dict[str, Any]] = told.json().get("model_version_status", [])
+                states = {
+                    int(one["version"]): (one["state"], one["status"].get("error_message", "")) for one in statuses
+                }
+            except (ValueError, AttributeError, LookupError, TypeError) as error:
+                raise TrainworksError(
+                    f"{server}, of `push.servers`, must be the REST address of a model server. Received:"
+                    f" {told.text[:200]!r} where versions are asked for"
+                ) from error
+            yield server, states
 
     def _get(self, server: str, path: str, *, missing: bool = False) -> "httpx.Response":
         import httpx
@@ -119,7 +125,7 @@ class Servers:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         try:
             answer = httpx.get(f"{server}{path}", headers=headers, timeout=_SECONDS, trust_env=False)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TrainworksError(f"{server}, of `push.servers`, must answer. Received: {error}") from error
         if answer.status_code != httpx.codes.OK and not (missing and answer.status_code == httpx.codes.NOT_FOUND):
             raise TrainworksError(
@@ -137,7 +143,13 @@ def _add(counts: Counts, text: str, server: str, model: str, version: str) -> No
     from prometheus_client.parser import text_string_to_metric_families
 
     known = False
-    for family in text_string_to_metric_families(text):
+    try:
+        families = list(text_string_to_metric_families(text))
+    except ValueError as error:
+        raise TrainworksError(
+            f"The metrics of {server} must be in Prometheus' text format; see `push.metrics_path`. Received: {error}"
+        ) from error
+    for family in families:
         known = known or family.name == _CALLS
         for sample in family.samples:
             if (sample.labels.get("model_name"), sample.labels.get("version")) != (model, version):

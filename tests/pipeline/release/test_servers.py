@@ -119,3 +119,25 @@ def test_what_servers_do_not_say_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
             _servers(closed).counts(2)
         monkeypatch.setenv(KEY_VARIABLE, "secret")
         assert _servers(closed).counts(2).calls == 0
+
+
+@pytest.mark.parametrize("page", [b"<html>no model server</html>", b"[]", b'{"model_version_status": [{}]}', b"\xff"])
+def test_who_is_no_model_server_is_told(page: bytes) -> None:
+    with (
+        answering({"/v1/models/news": page}) as other,
+        pytest.raises(TrainworksError, match="must be the REST address of a model server"),
+    ):
+        _servers(other).not_available(2)
+
+
+def test_metrics_in_another_format_are_told() -> None:
+    with (
+        answering({METRICS: b"<html>metrics</html>"}) as other,
+        pytest.raises(TrainworksError, match=r"must be in Prometheus' text format; see `push.metrics_path`"),
+    ):
+        _servers(other).counts(2)
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    with pytest.raises(TrainworksError, match=r"http://127.0.0.1:port, of `push.servers`, must answer"):
+        _servers("http://127.0.0.1:port").not_available(2)
