@@ -1,6 +1,7 @@
 """Which artifacts and versions of a pipeline stay, whatever their age, and why."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from pipeline.lineage.standing import StandingArtifact
 from pipeline.lineage.store import Lineage
 from pipeline.release.target import Releases
 from schemas.artifacts import ExampleAnomalies, Examples, PushedModel
-from schemas.errors import TrainworksError
+from schemas.errors import ConfigError
 
 MOST_RUNS: Final = 100_000
 """Runs of a pipeline that are looked at."""
@@ -108,13 +109,13 @@ def versions_to_keep(folder: Path, newest: int) -> dict[Path, str]:
     numbered = versions(folder)
     if not numbered:
         return {}
-    serving, *beside = ReleaseRecord.read(folder).live(numbered)
+    record = ReleaseRecord.read(folder)
+    serving, *beside = record.live(numbered)
     wanted = {serving: "the version that serves", **dict.fromkeys(beside, "a version that is loaded beside it")}
-    try:
-        target = Releases(folder).target().version
-        wanted.setdefault(target, "the version that a rollback goes back to")
-    except TrainworksError:
-        ReleaseRecord.read(folder)  # there may be nothing to go back to, but the record must be readable
+    with suppress(ConfigError):  # there is nothing to go back to
+        wanted.setdefault(Releases(folder).target().version, "the version that a rollback goes back to")
+    if record.previous is not None:
+        wanted.setdefault(record.previous, "the version that was stable before")
     for number in sorted(numbered)[-max(1, newest) :]:
         wanted.setdefault(number, "one of the newest versions")
     return {numbered[number]: why for number, why in wanted.items() if number in numbered}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from components.release.record import ReleaseRecord
 from components.versions import versions
 from pipeline.cleanup.collection import Collected, collect
 from pipeline.workspace import Workspace
@@ -79,6 +80,22 @@ def test_a_rollback_works_after_it(old_news: Project, gc: Collect) -> None:
     gc(delete=True)
     assert old_news.champion() == "E"
     assert old_news.run("F").status == "refused"
+
+
+def test_what_was_stable_stays_while_a_candidate_is_tried(old_news: Project, gc: Collect) -> None:
+    first, *_, stable, candidate = old_news.served()
+    ReleaseRecord(stable=stable, candidate=candidate, previous=first).write(old_news.folder)
+    gc(delete=True)
+    assert list(old_news.served()) == [first, stable, candidate]
+
+
+def test_a_version_that_cannot_be_told_stops_it(old_news: Project, gc: Collect) -> None:
+    first = next(iter(old_news.served()))
+    (old_news.folder / str(first) / "assets.extra" / "manifest.json").unlink()
+    (old_news.folder / str(first) / "link").symlink_to(old_news.file)
+    with pytest.raises(TrainworksError, match="must hold no links"):
+        gc(delete=True)
+    assert set(states(old_news).values()) == {2}
 
 
 def test_limits_keep_what_is_young_or_among_the_newest(gc: Collect) -> None:
