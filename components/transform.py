@@ -102,7 +102,8 @@ class Transform(Component):
         # Beam's in-process runner takes one group after the other; all others have workers for many.
         groups = [shards] if context.beam.runner == "direct" else [[shard] for shard in shards]
         size = self._batch_size("train")
-        settings = key_of(code=context.code, model=self.model, features=features, batch_size=size)
+        files = [context.digest(path) if path.exists() else None for path in family.files_of_facts()]
+        settings = key_of(code=context.code, model=self.model, files=files, features=features, batch_size=size)
         kept = KeptAnalyses(Partials(context.partials), settings)
         facts.mkdir()
         with beam_pipeline(context.beam) as pipeline:

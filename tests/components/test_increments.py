@@ -1,7 +1,7 @@
 """Runs that follow each other on growing data: each does what is new, and writes what a fresh run would write."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from components.component import Channel, Component
 from components.example_gen import ExampleGen
 from components.statistics_gen import StatisticsGen
 from components.transform import Transform
-from components.transforms.statistics import splits
+from components.transforms.statistics import observe, splits
+from models.analyzer import Analyzer
+from models.linear import Linear
+from models.text.counts import NgramFrequencies
 from schemas.artifacts import Examples, ExampleStatistics, Schema, TransformGraph
 from schemas.config import DataConfig
 from schemas.statistics import load_statistics
@@ -304,6 +307,22 @@ def test_damaged_statistics_are_made_again(tmp_path: Path, kept: Any, caplog: py
         assert work_done(caplog, "looked at") == (looked_at, 2)
 
 
+def test_a_shard_that_cannot_be_read_is_no_matter_of_what_is_kept(
+    tmp_path: Path, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "span-1.csv", 1)
+    examples = generate(kept, tmp_path / "examples")
+    before = sorted(kept.kept.iterdir())
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(observe, "read_batches", refuse)
+    with pytest.raises(Exception, match=r"data_tfrecord-00000-of-00001 must be such as can be read.*Input/output"):
+        measure(kept, examples, tmp_path / "statistics")
+    assert sorted(kept.kept.iterdir()) == before
+
+
 FAMILIES = {
     "words": {"family": "lstm", "min_count": 1, "sequence_length": 9},
     "pieces": {"family": "transformer", "vocabulary_size": 300},
@@ -343,6 +362,29 @@ def test_facts_depend_on_the_hyperparameters(tmp_path: Path, kept: Any, caplog: 
         assert work_done(caplog, "analyzed") == (analyzed, 1)
     transform(kept, examples, tmp_path / "again", model=model, materialize=False)
     assert work_done(caplog, "analyzed") == (0, 1)
+
+
+class Listed(Linear):
+    """N-grams whose longest is said by a file."""
+
+    def files_of_facts(self) -> Sequence[Path]:
+        return (self.base / "longest.txt",)
+
+    def analyzers(self) -> Sequence[Analyzer[Any]]:
+        longest = int(self.files_of_facts()[0].read_text(encoding="utf-8"))
+        return [NgramFrequencies(self.features, size=10_000, min_count=1, lengths=(1, longest))]
+
+
+def test_facts_depend_on_the_files_of_a_family(tmp_path: Path, kept: Any) -> None:
+    write(tmp_path, "span-1.csv", 1)
+    examples = generate(kept, tmp_path / "examples")
+    model = {"family": f"{__name__}:Listed"}
+    for longest in ("1", "2"):
+        (tmp_path / "longest.txt").write_text(longest, encoding="utf-8")
+        graph, _ = transform(kept, examples, tmp_path / f"transform-{longest}", model=model)
+    kept.kept = None
+    fresh, _ = transform(kept, examples, tmp_path / "fresh", model=model)
+    assert files(graph.facts) == files(fresh.facts)
 
 
 @pytest.mark.parametrize(("family", "left_raw"), [("words", True), ("n-grams", False)])

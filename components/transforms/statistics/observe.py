@@ -29,6 +29,7 @@ from components.transforms.statistics.texts import TextBatch, examine
 from components.transforms.statistics.values import shorten
 from components.transforms.statistics.words import Hashes, Integers
 from components.transforms.tfrecords import BATCH_SIZE, Batch, read_batches
+from schemas.errors import TrainworksError
 from schemas.ingestion import SOURCE, FeatureType
 
 FLUSH_ROWS: Final = 1 << 15
@@ -115,9 +116,14 @@ class ObserveShards(beam.DoFn):
             except (ArchiveError, OSError):
                 self._partials.discard(key)
         with self._partials.adding(key) as folder, ArchiveWriter(folder / _OBSERVED, key) as archive:
-            for piece in self._observed(path):
-                archive.add((piece.kind, piece.column, piece.state), piece.arrays)
-                yield piece
+            try:
+                for piece in self._observed(path):
+                    archive.add((piece.kind, piece.column, piece.state), piece.arrays)
+                    yield piece
+            except OSError as error:  # of the shard: the entry's own would cost nothing but the entry
+                raise TrainworksError(
+                    f"The examples in {path} must be such as can be read. Received: {error}"
+                ) from error
 
     def _observed(self, path: str) -> Iterator[Piece]:
         observer = _Observer(self._columns)
