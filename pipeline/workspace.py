@@ -181,7 +181,7 @@ class Workspace:
 
     def _sweep_partials(self, pipeline: str) -> None:
         oldest, room = time.time() - _PARTIALS_DAYS * 86_400, _ROOM_TO_LEAVE * shutil.disk_usage(self.root).total
-        entries = [(entry.stat().st_mtime, entry) for entry in (self.root / "partials" / pipeline).glob("*/*")]
+        entries = [(entry.lstat().st_mtime, entry) for entry in (self.root / "partials" / pipeline).glob("*/*")]
         for used, entry in sorted(entries):
             if used >= oldest and shutil.disk_usage(self.root).free >= room:
                 break
