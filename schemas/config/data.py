@@ -1,7 +1,7 @@
 """Section `data`: where the examples are, and what their columns mean."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -15,7 +15,7 @@ Format = Literal["csv", "jsonl", "parquet", "tfrecord", "prediction-log", "image
 _IN_RECORDS = ("tfrecord", "prediction-log", "tfds")
 """Formats that hold pictures, not paths of pictures."""
 
-Globs = str | tuple[str, ...]
+Globs = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class HoldoutConfig(Section):

@@ -18,6 +18,8 @@ def test_a_rule_keeps_what_the_file_does_not_say() -> None:
     [
         ({"window": "tomorrow"}, "a period must be such as `30s`, `15m`, `6h`, `1h30m` or `7d`. Received: tomorrow"),
         ({"labels": {"files": "x.csv", "window": "0s"}}, "a period must be such as"),
+        ({"logs": []}, "at least 1 item"),
+        ({"labels": {"files": []}}, "at least 1 item"),
         ({"live_accuracy": {"at_least": 0.9}}, "`live_accuracy` needs `labels`, the files of true labels"),
         ({"live_accuracy": {"at_least": 90}, "labels": {"files": "x.csv"}}, "less than or equal to 1"),
     ],
