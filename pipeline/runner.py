@@ -256,13 +256,13 @@ class Walk:
 
     def _record(self, component: Component, published: Published, verdict: Verdict | None, started: float) -> None:
         status: StepStatus = "cached" if published.cached else "executed"
-        seconds, reason, shown = time.monotonic() - started, published.reason, str(status)
+        seconds, reason, line, shown = time.monotonic() - started, published.reason, published.reason, str(status)
         if verdict is not None and verdict.refused:
-            broken = sum(rule.verdict == "failed" and rule.severity == "error" for rule in verdict.rules)
-            reason, shown = f"refused: {broken} of {len(verdict.rules)} rules failed ({reason})", "refused"
+            failed = f"{len(verdict.broken)} of {len(verdict.rules)} rules failed"
+            line, reason, shown = f"refused: {failed} ({reason})", f"refused: {verdict.refusal}", "refused"
         outputs = {name: typed(kind, published.outputs[name]) for name, kind in component.outputs.items()}
         self.steps.append(StepResult(component.name, status, seconds, reason, outputs, verdict))
-        self.run.terminal.finished(component.name, shown, seconds, reason)
+        self.run.terminal.finished(component.name, shown, seconds, line)
         for note in verdict.notes if verdict else ():
             self.run.terminal.line(f"note: {component.name}: {note}")
         for rule in verdict.rules if verdict else ():

@@ -41,7 +41,20 @@ class Verdict(BaseModel):
 
     @property
     def refused(self) -> bool:
-        return any(rule.verdict == "failed" and rule.severity == "error" for rule in self.rules)
+        return bool(self.broken)
+
+    @property
+    def broken(self) -> tuple[RuleVerdict, ...]:
+        """The rules that refuse."""
+        return tuple(rule for rule in self.rules if rule.verdict == "failed" and rule.severity == "error")
+
+    @property
+    def refusal(self) -> str:
+        """What refuses, on one line: each rule once, with what was found first, without the advice that follows it."""
+        found: dict[str, str] = {}
+        for rule in self.broken:
+            found.setdefault(rule.rule, rule.found.partition(". ")[0])
+        return "; ".join(f"{rule}, found {what}" for rule, what in found.items())
 
     def save(self, folder: Path) -> None:
         (folder / "verdict.json").write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -171,8 +171,11 @@ def _detail(told: dict[str, Any]) -> str:
         return str(told["error"])
     if "rules" in told:
         return ", ".join(dict.fromkeys(rule["rule"] for rule in told["rules"] if _says_no(rule)))
-    steps = told.get("components", [])
-    return next((str(step["reason"]) for step in steps if _stopped(step)), "")
+    stopped = next((step for step in told.get("components", []) if _stopped(step)), None)
+    if stopped is None:
+        return ""
+    by = f"{stopped['name']} " if _is_refusal(stopped) else ""  # what failed says so itself
+    return f"{by}{stopped['reason']}"
 
 
 def _storable(text: str) -> str:
@@ -185,4 +188,8 @@ def _says_no(rule: dict[str, Any]) -> bool:
 
 
 def _stopped(step: dict[str, Any]) -> bool:
-    return step.get("status") == "failed" or str(step.get("reason", "")).startswith("refused")
+    return step.get("status") == "failed" or _is_refusal(step)
+
+
+def _is_refusal(step: dict[str, Any]) -> bool:
+    return str(step.get("reason", "")).startswith("refused: ")

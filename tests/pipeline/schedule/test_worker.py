@@ -136,12 +136,12 @@ def test_a_start_is_run_and_how_it_ended_is_written_down(bench: Any, hands: Any)
     made.worker.tick()
     made.begun()
     assert made.fates() == [("running", None)]
-    refusal = '{"components": [{"name": "Evaluator", "status": "executed", "reason": "refused: 1 of 2 rules failed"}]}'
+    refusal = '{"components": [{"name": "Evaluator", "status": "executed", "reason": "refused: f1, found 0.2"}]}'
     made.let_end(refusal, code=3)
     assert made.fates() == [("ended", "refused")]
     with sqlite3.connect(made.database) as connection:
         row = connection.execute("SELECT run_id, detail FROM trainworks_trigger").fetchone()
-    assert row == ("r1", "refused: 1 of 2 rules failed")
+    assert row == ("r1", "Evaluator refused: f1, found 0.2")
     made.worker.tick()
     assert made.worker.is_idle
 
