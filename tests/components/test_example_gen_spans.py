@@ -158,11 +158,11 @@ def test_what_is_read_is_decided_once(tmp_path: Path, generate: Generate) -> Non
 def test_a_span_that_waits_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path, 1)
     write(tmp_path, 2)
-    os.utime(tmp_path / "data" / "span-2" / "eval.csv", (time.time() + 60,) * 2)
+    os.utime(tmp_path / "data" / "span-2" / "eval.csv", (time.time() + 3600,) * 2)
     with caplog.at_level(logging.WARNING, "trainworks.ExampleGen"):
         component().resolved(tmp_path)
     (line,) = caplog.messages
-    assert line.startswith("left for the next run, still being written: span 2 (changed ")
+    assert line.startswith("left for the next run, still being written: span 2 (dated ")
 
 
 @pytest.mark.parametrize("gone", ["data/span-1", "data/span-1/train.csv"])
