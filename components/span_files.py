@@ -117,6 +117,9 @@ def _look_into(
     span: Span, places: Mapping[str, tuple[str, ...]], data: DataConfig, base: Path, now: float
 ) -> SpanFiles:
     spans, folders = data.spans or SpansConfig(), data.format == "image-folder"
+    heads = [place for some in places.values() for place in some]
+    # Before the files: the marker is written last, so that where it is seen first no file is missed.
+    unmarked = _without_marker(spans, heads, base)
     files: dict[tuple[str, str], tuple[str, ...]] = {}
     for split, patterns in data.span_patterns.items():
         for pattern in patterns:
@@ -125,9 +128,8 @@ def _look_into(
             files[split, pattern.text] = tuple(path for path in fitting if Path(path).name != spans.marker)
     paths = dict.fromkeys(path for some in files.values() for path in some)
     stats = list(_stats(paths, base, folders=folders))
-    heads = [place for some in places.values() for place in some]
     youngest = max((stat.st_mtime for stat in stats or _stats(heads, base)), default=0.0)
-    waiting = _why_wait(spans, heads, base, now - youngest)
+    waiting = unmarked or _unsettled(spans, now - youngest)
     return SpanFiles(span, places, files, waiting, empty=not any(stat.st_size for stat in stats))
 
 
@@ -157,12 +159,14 @@ def _stats(paths: Iterable[str], base: Path, *, folders: bool = False) -> Iterat
                 continue
 
 
-def _why_wait(spans: SpansConfig, heads: Sequence[str], base: Path, age: float) -> str:
-    """Why a span is not complete yet; empty when it is."""
-    if spans.marker:
-        without = [head for head in dict.fromkeys(heads) if not (base / head / spans.marker).exists()]
-        if without:
-            return f"no {spans.marker} in {without[0]}"
+def _without_marker(spans: SpansConfig, heads: Sequence[str], base: Path) -> str:
+    """Which of a span's folders lacks the marker; empty where none does, or there is to be none."""
+    without = (head for head in heads if spans.marker and not (base / head / spans.marker).exists())
+    return next((f"no {spans.marker} in {head}" for head in without), "")
+
+
+def _unsettled(spans: SpansConfig, age: float) -> str:
+    """Why a span that changed so many seconds ago is not complete yet; empty when it is."""
     if not spans.settles_after or age >= spans.settles_after:
         return ""
     if age < 0:

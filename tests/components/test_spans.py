@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,28 @@ def test_a_marker_settles_a_span_at_once(six: Path) -> None:
     assert found.spans == (Span(6),)
     assert data_of_spans(data, found, six).splits == {"train": ("data/span-6/rows.csv",)}
     assert settled_spans(config(marker="_SUCCESS", settle_seconds=5), six, NOW) == ()
+
+
+def test_what_comes_while_a_span_is_looked_at_is_not_missed(tmp_path: Path) -> None:
+    """The last training file and the marker come once training files are listed, and before test files are."""
+    span = tmp_path / "data" / "span-1"
+    for name in ("train-a.csv", "test-a.csv"):
+        put(span / name)
+    awaited = {"test*.csv"}
+
+    def finish(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "glob.glob" and arguments[0] in awaited:
+            awaited.clear()
+            put(span / "train-b.csv")
+            put(span / "_SUCCESS", "")
+
+    sys.addaudithook(finish)  # stays, and does nothing from then on
+    splits = {name: f"data/span-{{SPAN}}/{name}*.csv" for name in ("train", "test")}
+    data = config(splits=splits, marker="_SUCCESS")
+    assert find_spans(data, tmp_path, NOW).read == ()
+    assert not awaited
+    (found,) = find_spans(data, tmp_path, NOW).read
+    assert found.of("train") == ("data/span-1/train-a.csv", "data/span-1/train-b.csv")
 
 
 def test_an_older_version_serves_while_a_newer_one_is_written(tmp_path: Path) -> None:
