@@ -1,6 +1,7 @@
 """Section `push`: where a blessed model goes, and how it takes over."""
 
 from typing import Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -68,6 +69,10 @@ class PushConfig(Section):
         for server in servers:
             if not server.startswith(_URL):
                 raise ValueError(f"must be addresses that begin with http:// or https://. Received: {server}")
+            if "@" in urlsplit(server).netloc:
+                raise ValueError(
+                    "must hold no password: a key for servers is in the environment, TRAINWORKS_SERVER_KEY"
+                )
         return tuple(server.rstrip("/") for server in servers)
 
     @model_validator(mode="after")

@@ -73,3 +73,8 @@ def test_mistakes_of_the_section_are_told_by_line(news: Project, invoke: Callabl
     assert "news.yaml:4" in result.stderr and "`policy: canary` needs `servers`" in result.stderr
     news.set_push("{directory: served, policy: canary, servers: ['127.0.0.1:8501']}")
     assert "must be addresses that begin with http:// or https://" in invoke("promote", "news.yaml").stderr
+    news.set_push("{directory: served, policy: canary, servers: ['http://me:secret@127.0.0.1:8501']}")
+    told = invoke("promote", "news.yaml").stderr
+    assert "must hold no password" in told and "secret" not in told
+    news.set_push("{directory: served, policy: canary, servers: ['http://[::1']}")
+    assert (done := invoke("promote", "news.yaml")).exit_code == 2 and "Invalid IPv6 URL" in done.stderr
