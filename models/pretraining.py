@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from models.analyzer import Analyzer
 from models.family import Family
+from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
@@ -138,8 +139,14 @@ def _head(encoder: "keras.Model", pieces: int) -> "keras.Layer":
 
     from models.export.embedded import embedding
 
+    vectors = embedding(encoder)
+    if vectors is not None and vectors.input_dim != pieces:
+        raise ConfigError(
+            "`model.weights` of an encoder that learns on must have a vector for each piece of its vocabulary, and no"
+            f" more. Received: {vectors.input_dim} vectors for {pieces} pieces"
+        )
     return keras_hub.layers.MaskedLMHead(
-        vocabulary_size=pieces, token_embedding=embedding(encoder), intermediate_activation="gelu", name=HEAD
+        vocabulary_size=pieces, token_embedding=vectors, intermediate_activation="gelu", name=HEAD
     )
 
 

@@ -157,13 +157,13 @@ def open_checkpoint(weights: str, base: Path) -> Checkpoint:
 
 
 def _hugging_face(folder: Path, config: Mapping[str, Any], weights: str) -> Checkpoint:
-    if config["model_type"] not in ARCHITECTURES:
+    if config["model_type"] not in tuple(ARCHITECTURES):  # which may be of any type
         raise ConfigError(
             f"`model.weights`: a Hugging Face folder must hold a model of type {' or '.join(ARCHITECTURES)}. Received:"
             f" {weights}, of type {config['model_type']}"
         )
     name = config.get("hidden_act", config.get("activation", "gelu"))
-    if name not in _ACTIVATIONS:
+    if name not in tuple(_ACTIVATIONS):
         raise ConfigError(f"`model.weights`: the activation must be one of {', '.join(_ACTIVATIONS)}. Received: {name}")
     tensors = Tensors(folder, config, weights)
     vocabulary, lower_case = _tokenizer(folder, weights)
@@ -186,18 +186,28 @@ def _tokenizer(folder: Path, weights: str) -> tuple[Sequence[str], bool]:
     """Vocabulary, and whether it is of lower-cased texts."""
     whole = json_object(folder / "tokenizer.json", weights) if (folder / "tokenizer.json").is_file() else {}
     settings = folder / "tokenizer_config.json"
-    lower_case = (whole.get("normalizer") or {}).get("lowercase", True)
+    lower_case = _part(whole, "normalizer").get("lowercase", True)
     if settings.is_file():
         lower_case = json_object(settings, weights).get("do_lower_case", lower_case)
     if (folder / "vocab.txt").is_file():
         return read_pieces(folder / "vocab.txt", "model.weights"), bool(lower_case)
-    pieces = (whole.get("model") or {}).get("vocab")
-    if not isinstance(pieces, dict) or set(pieces.values()) != set(range(len(pieces))):
+    pieces = _part(whole, "model").get("vocab")
+    if not isinstance(pieces, dict) or not _are_numbered(pieces):
         raise ConfigError(
             "`model.weights`: the folder must hold vocab.txt, or a WordPiece tokenizer.json whose pieces are numbered"
             f" from 0 on. Received: {weights}"
         )
     return sorted(pieces, key=pieces.__getitem__), bool(lower_case)
+
+
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = whole.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _are_numbered(pieces: Mapping[str, Any]) -> bool:
+    numbers = pieces.values()
+    return all(type(number) is int for number in numbers) and set(numbers) == set(range(len(pieces)))
 
 
 def _preset(source: str, weights: str) -> Checkpoint:

@@ -97,7 +97,7 @@ def check_folder(folder: Path, weights: str) -> None:
         ConfigError: as for Tensors.
     """
     config = json_object(folder / "config.json", weights) if (folder / "config.json").is_file() else {}
-    if config.get("model_type") in ARCHITECTURES:
+    if config.get("model_type") in tuple(ARCHITECTURES):
         Tensors(folder, config, weights)
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from models.bert import Bert, BertHyperparameters
 from models.pretraining import PretrainedFamily
@@ -58,6 +58,16 @@ def test_vectors_of_pieces_are_what_they_are_told_by(made: PretrainedFamily) -> 
     shapes = [tuple(weight.shape) for weight in network.trainable_weights]
     assert shapes.count((len(PIECES), 16)) == 1
     assert [tuple(layer.output.shape) for layer in network.layers if layer.name == "masked_words"] == [(None, None, 37)]
+
+
+def test_vectors_of_more_than_the_pieces_are_told(tmp_path: Path) -> None:
+    weights = write(tmp_path / "bert", vocab_size=40)
+    words = "embeddings.word_embeddings.weight"
+    weights[words] = np.concatenate([weights[words], np.zeros((3, 16), np.float32)])
+    save_file(weights, tmp_path / "bert" / "model.safetensors")
+    made = family(tmp_path)
+    with pytest.raises(ConfigError, match=r"and no more\. Received: 40 vectors for 37 pieces"):
+        made.network(refined(made), len(PIECES))
 
 
 def test_what_is_exported_says_how_well_words_are_told(made: PretrainedFamily, tmp_path: Path) -> None:

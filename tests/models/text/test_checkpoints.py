@@ -60,6 +60,15 @@ def test_a_vocabulary_may_stand_in_tokenizer_json(tmp_path: Path) -> None:
     assert not checkpoint.lower_case
 
 
+@pytest.mark.parametrize("model", ["WordPiece", {"vocab": [["a", 0.5]]}, {"vocab": {"a": [0]}}, {"vocab": {"a": 1}}])
+def test_a_tokenizer_without_numbered_pieces(tmp_path: Path, model: object) -> None:
+    write(tmp_path)
+    (tmp_path / "vocab.txt").unlink()
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"normalizer": "none", "model": model}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"a WordPiece tokenizer\.json whose pieces are numbered from 0 on"):
+        open_checkpoint(".", tmp_path)
+
+
 def test_freezing_leaves_the_last_layers_to_learn(tmp_path: Path) -> None:
     write(tmp_path)
     backbone = open_checkpoint(".", tmp_path).backbone(12)
@@ -81,6 +90,8 @@ def test_more_positions_than_there_are(tmp_path: Path) -> None:
     ("config", "message"),
     [
         ({"model_type": "gpt2"}, r"of type bert or distilbert\. Received: \., of type gpt2"),
+        ({"model_type": ["bert"]}, r"of type bert or distilbert\. Received: \., of type \['bert'\]"),
+        ({"hidden_act": {}}, r"one of gelu, gelu_new, gelu_pytorch_tanh, relu\. Received: {}"),
         ({"hidden_act": "swish"}, r"one of gelu, gelu_new, gelu_pytorch_tanh, relu\. Received: swish"),
         ({"vocab_size": 3}, r"word_embeddings\.weight \(37, 16\) instead of \(3, 16\)"),
     ],
