@@ -138,13 +138,16 @@ def systemd(
     """Write a systemd unit of the daemon `trainworks schedule FILE...`, which may write where its pipelines do only."""
     from pipeline.assembly import pipeline_from_file
     from pipeline.export.command import installed_program
-    from pipeline.export.systemd import Daemon, unit
+    from pipeline.export.systemd import Daemon, unit, written
     from schemas.pipeline_file import load
 
     for file in files:
         pipeline_from_file(file)
     daemon = Daemon(program or installed_program(), [(file, load(file)) for file in files], workspace, user)
     _write(unit(daemon), out)
+    for folder in written(daemon):
+        if not Path(folder).is_dir():
+            click.echo(f"warning: {folder} must be there when the unit is started, or systemd refuses it", err=True)
 
 
 def _starts(config: "PipelineConfig") -> "Starts":

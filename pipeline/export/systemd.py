@@ -46,13 +46,13 @@ def unit(daemon: Daemon) -> str:
             user=daemon.user,
             folder=_plain(str(daemon.files[0][0].resolve().parent)),
             command=" ".join(command),
-            writable=" ".join(map(_word, _written(daemon))),
+            writable=" ".join(map(_word, written(daemon))),
         )
     )
 
 
-def _written(daemon: Daemon) -> list[str]:
-    """The folders that runs write to."""
+def written(daemon: Daemon) -> list[str]:
+    """The folders that runs write to, which must be there when systemd starts the daemon."""
     folders: list[Path] = [daemon.workspace.resolve()] if daemon.workspace else []
     for path, config in daemon.files:
         base = path.resolve().parent

@@ -33,7 +33,7 @@ def test_a_signal_stops_the_step_and_leaves_nothing_half_written(
     while not (project / "epochs.log").exists():
         assert process.poll() is None
     process.send_signal(signum)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 128 + signum
     told = json.loads(stdout)
     assert told["status"] == "canceled"
@@ -51,7 +51,12 @@ def test_a_signal_stops_the_step_and_leaves_nothing_half_written(
 
 
 def test_python_users_get_a_keyboard_interrupt(toys: ModuleType, project: Path) -> None:
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def interrupt() -> None:
+        while not (project / "epochs.log").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt, match="canceled by SIGINT"):
         toys.toy_pipeline(project, seconds=30).run()
 
@@ -71,12 +76,10 @@ def test_a_step_that_swallows_the_signal_is_canceled_all_the_same(toys: ModuleTy
 
 def test_a_signal_whose_exception_is_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cancellation_module, "AGAIN_SECONDS", 0.2)
-    began = time.monotonic()
     with Cancellation() as cancellation, pytest.raises(Canceled), cancellation.interruptible():
         with suppress(Canceled):
             os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(30)
-    assert time.monotonic() - began < 20
+        time.sleep(3600)
     time.sleep(0.5)  # nothing comes once the step has ended
 
 

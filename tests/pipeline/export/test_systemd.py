@@ -44,6 +44,14 @@ def test_it_writes_where_its_pipelines_do_and_nowhere_else(
     assert (service["ProtectSystem"], service["CapabilityBoundingSet"]) == ("strict", "")
 
 
+def test_a_folder_that_is_still_to_be_made_is_told(tmp_path: Path, file: Path) -> None:
+    arguments = ["export", "systemd", str(file), "--workspace", str(tmp_path / "work")]
+    told = f"warning: {tmp_path / 'work'} must be there when the unit is started, or systemd refuses it\n"
+    assert CliRunner().invoke(trainworks, arguments).stderr == told
+    (tmp_path / "work").mkdir()
+    assert CliRunner().invoke(trainworks, arguments).stderr == ""
+
+
 def test_a_path_that_no_unit_can_say(tmp_path: Path, file: Path) -> None:
     folder = tmp_path / "two\nlines"
     folder.mkdir()
