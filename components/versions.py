@@ -21,10 +21,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
-from components.release.record import ReleaseRecord
 from schemas.errors import RefusalError, TrainworksError
 from schemas.files import sha256, sync, write_new
 from schemas.manifest import MANIFEST, SIGNATURE, Manifest, model_digest, read_manifest, verify, write_manifest
+from schemas.release_record import ReleaseRecord
 
 Added = Mapping[PurePosixPath, bytes]
 """Path within a version to the content of a small file."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from schemas.artifacts import CHECKPOINT
 from schemas.errors import ConfigError
+from schemas.release_record import ReleaseRecord
 
 if TYPE_CHECKING:
     import keras
@@ -46,10 +47,11 @@ def read(load: Callable[[], Any], weights: str) -> Any:
         ) from error
 
 
-def newest_version(folder: Path) -> Path:
-    """The highest number among a folder's folders, as a model server takes it; the folder itself if there is none."""
-    versions = [path for path in folder.iterdir() if path.name.isdigit() and path.is_dir()]
-    return max(versions, key=lambda path: int(path.name), default=folder)
+def served_version(folder: Path) -> Path:
+    """Of a folder's versions the one that serves: the stable one, or else the newest; the folder itself if there is
+    none."""
+    versions = {int(path.name): path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()}
+    return versions.get(ReleaseRecord.read(folder).serving(versions) or 0, folder)
 
 
 def checkpoint_folder(folder: Path) -> Path:
@@ -58,7 +60,7 @@ def checkpoint_folder(folder: Path) -> Path:
     Args:
         folder: of an encoder; or what a pipeline pushed, a version of it, or a Model artifact of a pretraining.
     """
-    version = newest_version(folder)
+    version = served_version(folder)
     held = (version / CHECKPOINT, version / "Format-Serving" / CHECKPOINT)
     return next((found for found in held if found.is_dir()), folder)
 

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from components.release.record import ReleaseRecord
 from schemas.config import PushConfig
 from schemas.files import write_atomically
+from schemas.release_record import ReleaseRecord
 
 if TYPE_CHECKING:
     from serving.config_files import ModelServerConfig as Config

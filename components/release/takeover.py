@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from components.release.labels import write_labels
-from components.release.record import ReleaseRecord
 from components.versions import Pushed, digest_of, turn, versions
 from schemas.config import PushConfig
+from schemas.release_record import ReleaseRecord
 
 
 def take_over(base: Path, push: PushConfig, name: str, pushed: Pushed) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from models.given_weights import PRESET, Freeze, count_arrays, freeze_layers, newest_version, read
+from models.given_weights import PRESET, Freeze, count_arrays, freeze_layers, read, served_version
 from models.layers.fused_batch_norm import FusedBatchNormalization
 from models.training.phases import BACKBONE
 from schemas.errors import ConfigError
@@ -68,7 +68,7 @@ def given_backbone(weights: str, base: Path, imagenet: str | None, build: Callab
 def _from_path(path: Path, weights: str, build: Callable[[], keras.Model]) -> Given:
     """A backbone from a file or a folder that is there."""
     if path.is_dir():
-        path = newest_version(path)
+        path = served_version(path)
         if (path / "Format-Keras" / "model.keras").is_file():
             path = path / "Format-Keras" / "model.keras"
         elif (path / "saved_model.pb").is_file():

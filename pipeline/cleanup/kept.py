@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from components.release.record import ReleaseRecord
 from components.versions import versions
 from pipeline.cleanup.limits import Limits
 from pipeline.lineage.records import RunSummary, StoredArtifact, StoredExecution
@@ -15,6 +14,7 @@ from pipeline.lineage.store import Lineage
 from pipeline.release.target import Releases
 from schemas.artifacts import ExampleAnomalies, Examples, PushedModel
 from schemas.errors import ConfigError
+from schemas.release_record import ReleaseRecord
 
 MOST_RUNS: Final = 100_000
 """Runs of a pipeline that are looked at."""

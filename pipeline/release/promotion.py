@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from components.release.labels import write_labels
-from components.release.record import ReleaseRecord
 from components.versions import turn
 from pipeline.lineage.store import Lineage
 from pipeline.release.probation import Judgement, judge, not_loaded
@@ -19,6 +18,7 @@ from pipeline.release.served import ServedModel
 from pipeline.release.servers import Counts, Servers, VersionBroken
 from pipeline.workspace import Workspace
 from schemas.errors import ConfigError
+from schemas.release_record import ReleaseRecord
 from schemas.verdict import Verdict
 
 NODE: Final = "Promotion"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from components.release.labels import write_labels
-from components.release.record import ReleaseRecord, RolledBack
 from components.versions import republish, turn
 from pipeline.lineage.store import Lineage
 from pipeline.release.release_log import MODEL, Entry, ReleaseLog
@@ -23,6 +22,7 @@ from pipeline.release.servers import Servers
 from pipeline.release.target import Releases, Target
 from pipeline.workspace import Workspace
 from schemas.errors import ConfigError, TrainworksError
+from schemas.release_record import ReleaseRecord, RolledBack
 
 NODE: Final = "Rollback"
 """Name of the node, and of the execution's type, in lineage."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.release.record import ReleaseRecord
 from components.versions import digest_of, versions
 from schemas.errors import ConfigError, TrainworksError
 from schemas.manifest import verify
+from schemas.release_record import ReleaseRecord
 
 _log = logging.getLogger("trainworks.rollback")
 

@@ -17,13 +17,13 @@ import pytest
 
 from components.component import Channel, Context
 from components.pusher import Pusher
-from components.release.record import ReleaseRecord, RolledBack
 from components.versions import digest_of, push_version, republish, turn, versions
 from components.warmup import WARMUP
 from schemas.artifacts import Examples, Model, ModelBlessing, PushedModel
 from schemas.config import PushConfig
 from schemas.errors import ConfigError, RefusalError, TrainworksError
 from schemas.manifest import MANIFEST, SIGNATURE, load_key, read_manifest, verify
+from schemas.release_record import ReleaseRecord, RolledBack
 from schemas.tfrecords import read_records
 from schemas.verdict import RuleVerdict, Verdict
 from serving.protos import prediction_log_pb2

@@ -7,11 +7,11 @@ import pytest
 from google.protobuf import text_format
 
 from components.release.labels import CONFIG
-from components.release.record import ReleaseRecord, RolledBack
 from components.release.takeover import take_over
 from components.versions import Pushed, digest_of, is_served, push_version
 from schemas.config import PushConfig
 from schemas.errors import ConfigError
+from schemas.release_record import ReleaseRecord, RolledBack
 from serving.config_files import ModelServerConfig
 from serving.models.policy import ModelPolicy, policies_of
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from components.release.record import ReleaseRecord
 from components.versions import versions
 from pipeline.cleanup.collection import Collected, collect
 from pipeline.workspace import Workspace
 from schemas.errors import ConfigError, TrainworksError
+from schemas.release_record import ReleaseRecord
 from tests.pipeline.cleanup.conftest import ALL
 from tests.pipeline.release.conftest import Project
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.release.labels import CONFIG
-from components.release.record import ReleaseRecord
 from pipeline.release.promotion import NODE, Promoted, Promotion
 from pipeline.release.served import ServedModel
 from pipeline.workspace import Workspace
 from schemas.errors import ConfigError, TrainworksError
+from schemas.release_record import ReleaseRecord
 from serving.calls import Call
 from serving.errors import Code
 from tests.pipeline.release.conftest import Project

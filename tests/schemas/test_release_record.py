@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.release.record import RECORD, ReleaseRecord, RolledBack
 from schemas.errors import TrainworksError
+from schemas.release_record import RECORD, ReleaseRecord, RolledBack
 
 BAD = RolledBack(version=3, digest="c" * 64, at="2026-11-25T03:00:00+00:00", reason="wrong topics")
 
