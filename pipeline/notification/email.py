@@ -1,5 +1,6 @@
 """News by mail."""
 
+import contextlib
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -39,10 +40,12 @@ class Email:
 
     def _send(self, message: EmailMessage) -> None:
         try:
-            with self._connected() as server:
+            with contextlib.closing(self._connected()) as server:
                 if self.config.user is not None:
                     server.login(self.config.user, self._password)
                 refused = server.send_message(message)
+                with contextlib.suppress(smtplib.SMTPException):  # it has the mail, whatever it answers now
+                    server.quit()
         except smtplib.SMTPResponseException as error:
             raise Undelivered(f"SMTP status {error.smtp_code}", again=error.smtp_code < 500) from None
         except smtplib.SMTPRecipientsRefused as error:

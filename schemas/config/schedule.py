@@ -39,7 +39,8 @@ class ScheduleConfig(Section):
 
     overlap: Literal["skip", "queue", "cancel-previous"] = "skip"
     """A start while the pipeline is at work, or due to be: it is dropped, it waits, or what is at work is stopped for
-    it. What is asked for by hand, new spans and drift are never dropped."""
+    it. What is asked for by hand, new spans and drift are never dropped; with `cancel-previous`, the run of the newest
+    start makes up for all before it."""
 
     misfire: Literal["run-once", "skip", "catch-up"] = "run-once"
     """Starts that came while no daemon was there: one run makes up for all of them, none does, or each gets its own,

@@ -22,6 +22,7 @@ class Mailbox:
     calls: int = 0
     got: list[Any] = field(default_factory=list)
     unknown: str = "nobody@"
+    farewell: str = "221 bye"
 
     def answer(self, good: int) -> int:
         self.calls += 1
@@ -72,7 +73,7 @@ def post_office() -> Iterator[Mailbox]:
                     box.got.append(message_from_bytes(self.body(), _class=EmailMessage, policy=policy.default))
                     self.say("250 taken")
                 elif verb == b"QUIT":
-                    self.say("221 bye")
+                    self.say(box.farewell)
                     return
                 else:
                     self.say("250 ok")

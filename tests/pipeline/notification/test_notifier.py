@@ -129,6 +129,15 @@ def test_who_gets_no_mail_is_said_and_the_others_get_it_once(
     assert caplog.messages == ["news: the mail server 127.0.0.1 could not be told: it refuses mail to nobody@d"]
 
 
+def test_a_mail_that_was_taken_is_not_sent_again_whatever_the_server_says_after_it(
+    tmp_path: Path, post_office: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    post_office.farewell = "421 too busy to say good-bye"
+    email = {"host": "127.0.0.1", "port": post_office.port, "security": "none", "sender": "a@b", "to": ["c@d"]}
+    send(tmp_path, refused(), email=email)
+    assert (len(post_office.got), post_office.calls, caplog.messages) == (1, 1, [])
+
+
 def test_nobody_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "hook").write_text("http://127.0.0.1:9/services/secret")
     send(tmp_path, refused(), webhook={"url_file": "hook", "retries": 2})
