@@ -13,7 +13,8 @@ finished, one has failed, or a gate has said no; a step that is tried again make
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from pipeline.history import on_disk
 from pipeline.lineage.records import RunStatus, StoredArtifact, StoredExecution
 from pipeline.lineage.store import Lineage
 from pipeline.pipeline import Pipeline
-from pipeline.result import REFUSED, RunResult
+from pipeline.result import REFUSED, RunResult, may_come_through
 from pipeline.runner import WORKSPACE, Walk, held, taking
 from pipeline.summary import show_command
 from pipeline.workspace import Workspace
@@ -86,12 +87,12 @@ def run_node(
             that one were run again), or the run is another pipeline's.
         GateRefused: a gate before the step has said no in this run.
         WorkspaceBusy: another process runs this pipeline in this workspace, and went on for longer than `wait`.
-        TrainworksError: there is no room for lineage or the log file.
+        TrainworksError: lineage cannot be reached, or there is no room for it or the log file.
     """
     component = pipeline.component(node)
     run_id = safe_run_id(run_id)
     place = Workspace(Path(workspace) if workspace else pipeline.base / WORKSPACE)
-    with held(pipeline, place, lineage, wait=wait) as store:
+    with _worth_another_try(), held(pipeline, place, lineage, wait=wait) as store:
         standing = _standing(pipeline, _newest(store, run_id))
         _check_gates(pipeline, component, standing, run_id)
         finished = _needed(component, standing, run_id)
@@ -123,6 +124,17 @@ def status_of(pipeline: Pipeline, newest: Mapping[str, StoredExecution]) -> RunS
     if any(_refused(gate, standing[gate.name]) for gate in gates):
         return "refused"
     return "succeeded" if len(standing) == len(pipeline.components) else "running"
+
+
+@contextmanager
+def _worth_another_try() -> Iterator[None]:
+    """A database that is locked or gone is no mistake in the command, which an orchestrator would not try again."""
+    try:
+        yield
+    except ConfigError as error:
+        if not may_come_through(error):
+            raise
+        raise TrainworksError(str(error)) from error
 
 
 def _newest(store: Lineage, run_id: str) -> dict[str, StoredExecution]:

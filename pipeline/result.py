@@ -149,16 +149,19 @@ def no_run(error: Exception) -> str:
     )
 
 
-def _again(error: BaseException | None) -> dict[str, bool]:
-    """`again: true` where the same run may come through later: nothing is wrong with the pipeline or its data.
+def may_come_through(error: BaseException | None) -> bool:
+    """Whether the same run may come through later: nothing is wrong with the pipeline or its data.
 
     Another process was at work on it, or the lineage's database failed (locked, gone, full).
     """
-    for link in chain_of(error) if error else ():
-        of_database = type(link).__module__.startswith("sqlalchemy.") or isinstance(link, sqlite3.Error)
-        if of_database or isinstance(link, WorkspaceBusy):
-            return {"again": True}
-    return {}
+    return any(
+        type(link).__module__.startswith("sqlalchemy.") or isinstance(link, sqlite3.Error | WorkspaceBusy)
+        for link in (chain_of(error) if error else ())
+    )
+
+
+def _again(error: BaseException | None) -> dict[str, bool]:
+    return {"again": True} if may_come_through(error) else {}
 
 
 class RunFailed(TrainworksError):  # noqa: N818 - the pipeline's own words: a run succeeded, was refused, or failed

@@ -16,7 +16,7 @@ from pipeline.result import RunResult
 from pipeline.runner import run_pipeline
 from pipeline.workspace import Workspace, WorkspaceBusy
 from schemas.config import StepConfig
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TrainworksError
 from schemas.names import is_name
 
 STEPS = ["ToyGen", "ToySchema", "ToyValidator", "ToyTrainer", "ToyEvaluator", "ToyPusher"]
@@ -212,6 +212,14 @@ def test_a_run_belongs_to_one_pipeline_and_to_an_orchestrator(toys: ModuleType, 
     whole = run_pipeline(toys.toy_pipeline(project))
     with pytest.raises(ConfigError, match=f"Received: {whole.run_id}, a run of `toy` that one process took as a whole"):
         take(whole.run_id, "ToyGen")
+
+
+def test_a_lineage_that_cannot_be_used_is_worth_another_try(take: Take, project: Path) -> None:
+    (project / ".trainworks").mkdir()
+    (project / ".trainworks" / "metadata.sqlite").write_text("no database" * 100)
+    with pytest.raises(TrainworksError, match="is not a SQLite database") as caught:
+        take("night", "ToyGen")
+    assert caught.value.exit_code == 1
 
 
 def test_an_unknown_step_is_told_with_those_there_are(take: Take) -> None:
