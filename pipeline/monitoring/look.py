@@ -49,6 +49,11 @@ class Look:
         assert self.config.monitoring is not None
         return self.config.monitoring
 
+    @property
+    def since(self) -> int:
+        """The window's start, in seconds since 1970, before which there are no requests."""
+        return max(self.until - seconds_of(self.monitoring.window), 0)
+
     @cached_property
     def newest(self) -> Subject | None:
         """The newest version that lineage knows; its training data tells the columns of requests."""
@@ -122,7 +127,7 @@ class Look:
             features=self.config.data.features,
             columns=columns,
             until=self.until,
-            since=self.until - seconds_of(self.monitoring.window),
+            since=self.since,
             joined_since=self.until - seconds_of(labels.window) if labels else None,
             key=labels.key if labels else None,
             folder=str(work),
@@ -166,7 +171,7 @@ class Look:
         return Outcome(
             run_id=self.run_id,
             pipeline=self.config.name,
-            since=self.until - seconds_of(self.monitoring.window),
+            since=self.since,
             until=self.until,
             requests=dict(sorted(served.counts.measured.items())),
             verdict=Verdict(rules=tuple(judgement.verdicts)),
