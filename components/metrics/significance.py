@@ -116,6 +116,8 @@ def tango_bound(counts: Discordant, significance: float) -> float:
     lowest = -1 + _ROUNDING
     if estimate <= lowest or _score(counts, lowest) <= limit:
         return -1.0
+    if _score(counts, estimate) >= limit:  # at a significance of 0.5, where rounding decides
+        return estimate
     return float(brentq(lambda margin: _score(counts, margin) - limit, lowest, estimate))
 
 

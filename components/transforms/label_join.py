@@ -149,13 +149,17 @@ class ReadLabels(beam.DoFn):
 
     def _label(self, value: object) -> bytes | None:
         """The label as answers have it; several are joined by `|`, in the order of their bytes."""
-        if isinstance(value, list):
-            return b"|".join(sorted((text(one, set()) or b"").strip() for one in value))
-        label = (text(value, set()) or b"").strip()
-        if self._job.separator:
-            labels = {one.strip() for one in label.split(self._job.separator.encode())} - {b""}
-            return b"|".join(sorted(labels))
-        return label or None
+        separator = self._job.separator
+        if value is None or (isinstance(value, list) and not separator):
+            return None
+        if not separator:
+            return _stripped(value) or None
+        several = value if isinstance(value, list) else (text(value, set()) or b"").split(separator.encode())
+        return b"|".join(sorted({_stripped(one) for one in several} - {b""}))
+
+
+def _stripped(value: object) -> bytes:
+    return (text(value, set()) or b"").decode().strip().encode()
 
 
 def _compared(_: bytes, found: dict[str, Iterable[object]]) -> Joined:

@@ -31,6 +31,8 @@ from schemas.tfrecords import CorruptRecordError, CutRecordError, read_records
 
 _DAY: Final = 86_400
 _SHOWN: Final = 5
+_INT_END: Final = 1 << 63
+"""What an example's whole numbers lie below; clients may send any number, and some that are none."""
 
 
 @dataclass(frozen=True)
@@ -169,19 +171,27 @@ class ReadLog(beam.DoFn):
         place, source = log
         counts = LogCounts()
         reading = _Reading(self._job, place, source, counts)
-        try:
-            with opened(_present(source)) as file:
-                for record in read_records(file):
-                    for answer in reading.add(record):
-                        yield TaggedOutput(self.ANSWERS, answer)
-        except CutRecordError:
-            counts.cut = 1
-        except CorruptRecordError as error:
-            counts.unreadable = [f"{source.shown}: {error}; what follows is not read"]
-        except DataError as error:
-            counts.unreadable = [str(error)]
+        for record in _records(source, counts):
+            for answer in reading.add(record):
+                yield TaggedOutput(self.ANSWERS, answer)
         counts.shards = reading.close()
         yield counts
+
+
+def _records(source: Source, counts: LogCounts) -> Iterator[bytes]:
+    """A log's records as far as they can be read; what ends them too early is noted.
+
+    What goes wrong while a record is used (the disk is full, say) is none of the log's faults, and not caught.
+    """
+    try:
+        with opened(_present(source)) as file:
+            yield from read_records(file)
+    except CutRecordError:
+        counts.cut = 1
+    except CorruptRecordError as error:
+        counts.unreadable = [f"{source.shown}: {error}; what follows is not read"]
+    except DataError as error:
+        counts.unreadable = [str(error)]
 
 
 def _present(source: Source) -> Source:
@@ -290,4 +300,6 @@ def _as_type(value: object, kind: FeatureType) -> bytes | int | float | None:
         return text(value, set())
     if not isinstance(value, int | float):
         return None
-    return int(value) if kind == "INT" else float(value)
+    if kind == "FLOAT":
+        return float(value)
+    return int(value) if -_INT_END <= value < _INT_END else None

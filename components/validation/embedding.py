@@ -13,8 +13,8 @@ _LEAST: Final = 20
 """Vectors that a sample must have to be compared."""
 
 
-def missing_vectors(serving: Path) -> str:
-    """Why a model makes no vectors; empty where it does. Reads its graph, and loads nothing."""
+def missing_vectors(serving: Path, features: Mapping[str, str]) -> str:
+    """Why a model makes no vectors of these inputs; empty where it does. Reads its graph, and loads nothing."""
     from components.infra.ops import read_meta_graph
     from schemas.errors import TrainworksError
 
@@ -22,7 +22,11 @@ def missing_vectors(serving: Path) -> str:
         signatures = read_meta_graph(serving).signature_def
     except TrainworksError as error:
         return str(error).rstrip(".")
-    return "" if "embed" in signatures else f"the model in {serving} has no signature `embed`"
+    if "embed" not in signatures:
+        return f"the model in {serving} has no signature `embed`"
+    if strange := sorted(signatures["embed"].inputs.keys() ^ features.keys()):
+        return f"the model in {serving} has other inputs than `data.features`: they differ in `{strange[0]}`"
+    return ""
 
 
 def embedding_check(
@@ -42,7 +46,7 @@ def embedding_check(
     from components.transforms.embeddings import Embedder
     from components.validation.energy import energy_distance
 
-    missing = missing_vectors(serving)
+    missing = missing_vectors(serving, features)
     strange = [column for column in features.values() if column not in before.columns or column not in now.columns]
     if missing or strange:
         return missing or f"the examples have no column `{strange[0]}`"

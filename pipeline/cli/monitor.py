@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.workspace_option import lineage_option
+from pipeline.cli.written_file import write_target
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(
     3 a rule says no.
     """
     from pipeline.assembly import assemble
-    from pipeline.monitoring.metrics import write_metrics_file, write_scalars
+    from pipeline.monitoring.metrics import metrics_text, write_scalars
     from pipeline.monitoring.monitor import Monitor
     from pipeline.result import REFUSED
     from pipeline.schedule import leash
@@ -60,7 +61,7 @@ def command(
     monitor = Monitor.of(config, base, workspace, file)
     outcome = monitor.look(lineage)
     if metrics_file is not None:
-        write_metrics_file(outcome, metrics_file)
+        write_target(metrics_text(outcome), metrics_file, "--metrics_file")
     write_scalars(outcome, monitor.workspace.tensorboard(config.name, "monitor", "versions"))
     _tell(outcome)
     if as_json:

@@ -28,7 +28,8 @@ def log_files(logs: Globs, base: Path) -> list[tuple[Path, str]]:
     found: dict[Path, str] = {}
     for pattern in as_globs(logs):
         folder, name = os.path.split(pattern)
-        names = [*_matching(pattern, base), *_matching(str(Path(folder, f".{name}")), base)]
+        # Unfinished ones first: one that is finished between both looks is seen twice, rather than not at all.
+        names = [*_matching(str(Path(folder, f".{name}")), base), *_matching(pattern, base)]
         if not names:
             raise ConfigError(
                 f"`monitoring.logs` must match files that `trainworks serve --request_log DIR` writes, `DIR/<model>/*`."

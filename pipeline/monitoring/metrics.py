@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.monitoring.outcome import Outcome
-from schemas.files import write_atomically
 
 _PREFIX: Final = "trainworks_monitor_"
 
@@ -47,8 +46,8 @@ def samples(outcome: Outcome) -> Iterator[Sample]:
     yield Sample("last_seconds", "When this was found out, in seconds since 1970.", {}, outcome.until)
 
 
-def write_metrics_file(outcome: Outcome, path: Path) -> None:
-    """Writes a file for node_exporter's textfile collector, whose name must end in `.prom`; it is replaced at once."""
+def metrics_text(outcome: Outcome) -> str:
+    """A file for node_exporter's textfile collector, whose name must end in `.prom`."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
     registry, gauges = CollectorRegistry(), dict[str, Gauge]()
@@ -57,7 +56,7 @@ def write_metrics_file(outcome: Outcome, path: Path) -> None:
         if name not in gauges:
             gauges[name] = Gauge(f"{_PREFIX}{name}", what, [*named], registry=registry)
         gauges[name].labels(**named).set(value)
-    write_atomically(generate_latest(registry), path)
+    return generate_latest(registry).decode()
 
 
 def write_scalars(outcome: Outcome, folder: Path) -> None:

@@ -42,8 +42,9 @@ class SpansConfig(Section):
     """Spans that are never read: numbers, or days."""
 
     settle_seconds: float | None = Field(default=None, ge=0)
-    """A span is left for the next run until none of its files has changed for so long. Unless given, 60, or 0 where
-    there is a `marker`."""
+    """A span is left for the next run until none of its files has changed for so long, by their times of modification.
+    Files that are copied with their times look old at once: for such spans give a `marker`. Unless given, 60, or 0
+    where there is one."""
 
     marker: str | None = Field(default=None, pattern=r"^[^/]+$")
     """A file, such as `_SUCCESS`, that is written into a span's folder last; without it the span is left for the next

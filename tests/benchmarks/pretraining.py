@@ -55,7 +55,7 @@ def _pretrained(bench: Bench) -> tuple[Path, float]:
 
 def _accuracies(bench: Bench, name: str, model: dict[str, Any], seeds: Sequence[int]) -> list[float]:
     """Test accuracy in percent of each seed."""
-    file = bench.pipeline(name, model)
+    file = bench.pipeline(name, model, training={"epochs": 2} if bench.quick else {})
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     content["data"]["holdout"] = _TENTH
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

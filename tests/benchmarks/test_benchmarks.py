@@ -87,13 +87,3 @@ def test_explanation(data: Path, tmp_path: Path) -> None:
     rows = measured("explanation", data, tmp_path / "work")
     missing = rows["transformer, integrated gradients of 50 steps, what is missing, 95th percentile"]
     assert 0 < missing["ours"] < 100 and missing["limit"] == 2.0
-
-
-@pytest.mark.slow
-def test_pretraining(data: Path, tmp_path: Path) -> None:
-    rows = measured("pretraining", data, tmp_path / "work")
-    assert rows["transformer, hidden words of R8's test texts, perplexity"]["ours"] > 1
-    accuracy = rows["... R8 test accuracy with a tenth of the labels"]
-    assert accuracy["ours"] > 30 and accuracy["rival"] > 30
-    (gain,) = (row for what, row in rows.items() if what.startswith("... gain of 2 seeds"))
-    assert gain["limit"] == 0.0

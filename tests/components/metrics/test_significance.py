@@ -71,6 +71,13 @@ def test_the_bound_is_where_the_test_changes_its_mind(counts: Discordant) -> Non
     assert tango_bound(Discordant(0, 20, 20), 0.05) == -1.0
 
 
+def test_the_bound_at_even_odds_is_the_difference_itself() -> None:
+    for champion_only in range(40):
+        for trials in (49, 103, 1021):
+            counts = Discordant(7, champion_only, trials)
+            assert tango_bound(counts, 0.5) == pytest.approx((7 - champion_only) / trials)
+
+
 def test_a_candidate_at_the_margin_passes_hardly_more_often_than_the_significance_says() -> None:
     """A model that is worse by exactly the margin; the exact distribution of its discordant counts."""
     trials, worse, better = 300, 0.06, 0.03

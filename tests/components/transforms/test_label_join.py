@@ -1,14 +1,20 @@
 """Delayed labels, joined to what was predicted."""
 
 import csv
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from apache_beam.pvalue import TaggedOutput
+
 from components.example_gen import units_of
 from components.sources import sources_of
-from components.transforms.label_join import DayTally, Joined, LabelJob
+from components.transforms.label_join import DayTally, Joined, LabelJob, ReadLabels
 from components.transforms.readers import Source, make_reader
+from components.transforms.request_logs import key_of
 from components.transforms.served import LabelFiles, read_logs
 from schemas.config import BeamConfig, DataConfig
 from tests.components.prediction_logs import DAY, NOW, classified, predicted, write_log
@@ -78,6 +84,37 @@ def test_sets_of_labels_have_no_order(tmp_path: Path) -> None:
     found = _joined(tmp_path, [predicted(["a", "b"], ["x|y", "x"])], [["text", "truth"], ["a", "y;x"], ["b", "y;x"]],
                     separator=";")  # fmt: skip
     assert found.days == (DayTally(version=7, day=TODAY, answers=2, labelled=2, right=1),)
+
+
+@pytest.mark.parametrize(
+    ("label", "separator", "expected"),
+    [
+        (["y", "x", "y"], ";", b"x|y"),
+        ([], ";", b""),
+        ("y; x;", ";", b"x|y"),
+        (None, ";", None),
+        (["x"], "", None),
+        ("\u2003x ", "", b"x"),
+        (True, "", b"true"),
+    ],
+)
+def test_labels_are_what_training_takes_them_for(
+    tmp_path: Path, label: object, separator: str, expected: bytes | None
+) -> None:
+    (tmp_path / "l.jsonl").write_text(json.dumps({"text": "a", "truth": label}) + "\n")
+    data = DataConfig(format="jsonl", splits={"train": "l.jsonl"}, features={"key": "text"}, label="truth")
+    reader = make_reader(data, tmp_path)
+    (unit,) = units_of(reader, list(sources_of(data, tmp_path)))
+    labels, read = _split(ReadLabels(LabelJob(reader, ("text",), "truth", separator)).process(unit))
+    assert labels == ([] if expected is None else [(key_of([b"a"]), expected)])
+    assert read == Joined(labels=1, malformed=int(expected is None))
+
+
+def _split(found: Iterator[object]) -> tuple[list[object], object]:
+    """Labels, and what was met."""
+    *labels, read = found
+    assert isinstance(read, TaggedOutput)
+    return labels, read.value
 
 
 def test_no_label_has_come_yet(tmp_path: Path) -> None:

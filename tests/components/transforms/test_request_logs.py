@@ -62,6 +62,21 @@ def test_rows_of_every_kind_of_request(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("sent", [float("nan"), float("inf"), 1e30])
+def test_a_number_that_is_none_is_missing(tmp_path: Path, sent: float) -> None:
+    path = write_log(tmp_path / "a.tfrecord", [classified([{"text": "one", "age": sent}], ["billing"])])
+    _, job = _read(tmp_path, path)
+    assert [row["age"] for row in _rows(job, 7)] == [[]]
+
+
+def test_a_disk_that_fails_is_no_unreadable_log(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.tfrecord", [predicted(["one"], ["billing"])])
+    (tmp_path / "examples").write_text("in the way")
+    with pytest.raises(RuntimeError, match=r"NotADirectoryError.*Split-7"):
+        read_logs([Source("logs", str(path), path.name)], replace(JOB, folder=str(tmp_path / "examples")), None,
+                  BeamConfig())  # fmt: skip
+
+
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     whole = write_log(
         tmp_path / "a.tfrecord",

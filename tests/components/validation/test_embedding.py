@@ -92,6 +92,13 @@ def test_why_there_is_nothing_to_compare(steps: Any, champion: Model, tmp_path: 
     ]
 
 
+def test_a_model_of_other_inputs_is_not_asked(steps: Any, champion: Model) -> None:
+    examples = steps.examples({"train": texts(1, "eax", 30)})
+    sampled = Sampled(examples.shards("train"), examples.ingestion().columns)
+    found = embedding_check("x", champion.serving, {"body": "text"}, before=sampled, now=sampled, sample=30)
+    assert found == f"the model in {champion.serving} has other inputs than `data.features`: they differ in `body`"
+
+
 def test_a_sample_is_the_same_whatever_the_order_of_the_shards(steps: Any, champion: Model) -> None:
     rows = texts(1, "eaxtr ")
     one, several = (steps.examples({"train": rows}, shards=shards) for shards in (1, 3))
