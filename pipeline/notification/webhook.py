@@ -42,6 +42,8 @@ class Webhook:
         try:
             with httpx.stream("POST", self._url, json=payload(news), timeout=self.config.timeout_seconds) as answer:
                 pass  # what it says beside the status is not read, however long
+        except httpx.InvalidURL:
+            raise Undelivered("the address is none", again=False) from None
         except httpx.HTTPError as error:
             raise Undelivered(type(error).__name__, again=True) from None  # its text may hold the address
         if not answer.is_success:

@@ -144,6 +144,12 @@ def test_nobody_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     assert caplog.messages == ["news: the webhook at 127.0.0.1 could not be told: ConnectError"]
 
 
+def test_an_address_that_is_none_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "hook").write_text("http://127.0.0.1:port/services/secret")
+    send(tmp_path, refused(), webhook={"url_file": "hook", "retries": 2})
+    assert caplog.messages == ["news: the webhook at 127.0.0.1 could not be told: the address is none"]
+
+
 def test_only_what_is_wanted_is_told(tmp_path: Path, slack: Any, webhook: dict[str, Any]) -> None:
     notifier = Notifier(NotifyConfig.model_validate({"webhook": {**webhook, "on": ["failed"]}}), tmp_path)
     notifier.send(refused())
