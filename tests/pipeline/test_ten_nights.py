@@ -39,13 +39,15 @@ class Story:
     """Ten nights, each as it was found in the morning.
 
     Args:
-        heir: what the daemon said that took over from the killed one, so many seconds later.
+        trained: epoch to its speed, of the training that was killed with its daemon.
+        heir: what the daemon said that took over from it, so many seconds later.
     """
 
     nights: Nights
     clients: Clients
     reigns: Reigns
     mornings: dict[str, Morning]
+    trained: dict[int, float]
     heir: str
     taken_over_after: float
     rolled_back: Finished
@@ -106,7 +108,7 @@ def play(nights: Nights, tickets: Tickets, log: Path) -> Story:
             reigns.settle()
 
             nights.deliver(of_a_day(tickets, next(days), LAUNCHED, shares=SHIFTED))
-            heir, taken_over_after = kill_in_training(nights)
+            taken_over = kill_in_training(nights)
             mornings["killed"] = nights.morning()
             reigns.settle()
             nights.daemons.start()
@@ -120,24 +122,25 @@ def play(nights: Nights, tickets: Tickets, log: Path) -> Story:
             for name in ("ninth", "tenth"):
                 pass_(name, LAUNCHED, shares=SHIFTED)
                 reigns.settle()
-    return Story(nights, clients, reigns, mornings, heir, taken_over_after, rolled_back)
+    return Story(nights, clients, reigns, mornings, *taken_over, rolled_back)
 
 
-def kill_in_training(nights: Nights) -> tuple[str, float]:
+def kill_in_training(nights: Nights) -> tuple[dict[int, float], str, float]:
     """Kills the daemon that is at work once its run has trained for a while.
 
     Returns:
-        What the other one said when it took the run up, and how many seconds after the kill.
+        The epochs that it had trained; what the other one said when it took the run up, and how many seconds after
+        the kill.
     """
     nights.fall()
     nights.wait_for(nights.is_training)
     victim = nights.at_work()
     assert victim is not None
     nights.daemons.kill(victim)
-    killed = time.monotonic()
+    killed, trained = time.monotonic(), nights.epochs()
     (heir,) = nights.daemons.alive
     nights.wait_for(lambda: "(start 2)" in heir.said())
-    return heir.said(), time.monotonic() - killed
+    return trained, heir.said(), time.monotonic() - killed
 
 
 def difference(found: str) -> float:
@@ -212,6 +215,9 @@ def test_another_daemon_finishes_what_a_killed_one_trained(story: Story) -> None
     assert story.taken_over_after < 2 * LEASE
     earlier = [step for step in STEPS[: STEPS.index("Trainer")] if killed.fates[step] != "cached"]
     assert (earlier, killed.fates["Trainer"], killed.fates["Pusher"]) == ([], "executed", "executed")
+    trained = story.nights.epochs(killed.run_id)
+    assert len(trained) == 40
+    assert trained[0] == story.trained[0], "from the last checkpoint, not anew"
     assert killed.champion != drift.champion
 
 

@@ -21,6 +21,7 @@ from pipeline.schedule import tables
 from pipeline.schedule.status import statuses
 from tests.pipeline.nights.daemons import Daemon, Daemons
 from tests.pipeline.nights.tickets import Ticket
+from tests.pipeline.real.curves import curves
 from tests.pipeline.real.project import PIPELINE, Finished, Project, as_csv, make_project
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
@@ -39,7 +40,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     },
     "validation": {"label_shift": {"at_most": 0.5}},
     "model": {"family": "linear"},
-    "training": {"epochs": 40, "checkpoint_seconds": 0.2},
+    "training": {"epochs": 40, "checkpoint_seconds": 0},
     "evaluation": {
         "require": [
             {"metric": "accuracy", "at_least": 0.4},
@@ -183,8 +184,15 @@ class Nights:
         return next(holders, None)
 
     def is_training(self) -> bool:
-        """Whether a training is under way, and has left a checkpoint."""
-        return any((self.project.workspace / "scratch").glob("tickets/Trainer/*/checkpoints/checkpoint"))
+        """Whether a training is under way, beyond its second epoch, and the first is in a checkpoint."""
+        checkpoints = (self.project.workspace / "scratch").glob("tickets/Trainer/*/checkpoints/checkpoint")
+        return any(checkpoints) and len(self.epochs()) > 1
+
+    def epochs(self, run_id: str = "*") -> dict[int, float]:
+        """Epoch to its speed, of the newest training or a run's; no second training repeats that exactly."""
+        trainings = (self.project.workspace / "tensorboard" / "tickets").glob(f"{run_id}/Trainer/train")
+        newest = max(trainings, default=None)
+        return curves(newest).get("epoch_steps_per_second", {}) if newest else {}
 
     def triggers(self) -> list[Row[Any]]:
         """All reasons there were to run, oldest first."""
