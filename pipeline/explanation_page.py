@@ -13,7 +13,12 @@ def page(explained: Iterable[Explanation], *, top: int) -> str:
     """The page. `top` is the number of words that are listed for a text."""
     found = [(one, list(_pieces(one)), _images(one) if one.heat_map else ()) for one in explained]
     template = templates("pages", html=True).get_template("explanation.html")
-    return template.render(explained=found, top=top, pictures=any(images for _, _, images in found))
+    return template.render(
+        explained=found,
+        top=top,
+        pictures=any(images for _, _, images in found),
+        shares=any(one.shares for one, _, _ in found),
+    )
 
 
 def _pieces(explanation: Explanation) -> Iterator[tuple[str, Word | None]]:

@@ -100,6 +100,11 @@ class SavedModel:
         """Names of the model's inputs, sorted: a SavedModel keeps no order of its own."""
         return tuple(sorted(self._specs))
 
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """Names of the model's signatures, sorted."""
+        return tuple(sorted(self._loaded.signatures))
+
     def batches(self, rows: Iterable[Row]) -> Iterator[list[Row]]:
         """Rows in batches that fit into memory, whatever the pictures' files hold."""
         batch, size = list[Row](), 0
@@ -132,7 +137,7 @@ class SavedModel:
         import tensorflow as tf
 
         if signature not in self._loaded.signatures:
-            names = ", ".join(sorted(self._loaded.signatures))
+            names = ", ".join(self.signatures)
             raise ConfigError(f"{self.folder}: the model must have signature `{signature}`. Received: {names}")
         tensors = {
             name: tf.constant([self._value(row[name], name) for row in rows], spec.dtype)

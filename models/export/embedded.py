@@ -1,11 +1,12 @@
 """A network of ids, seen from the vectors that its ids become."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import keras
 import tensorflow as tf
+
+from models.export.hooks import instead
 
 EMBEDDINGS: Final = ("embedding", "token_embedding")
 """Names of the layer that makes vectors of ids: ours, and KerasHub's."""
@@ -35,24 +36,14 @@ class Embedded:
             seen.append(call(*args, **kwargs))
             return seen[-1]
 
-        with self._instead(remember):
+        with instead(self._layer, remember):
             logits = self._network(inputs, training=False)
         return seen[0], tf.cast(logits, tf.float32)
 
     def logits(self, inputs: Mapping[str, tf.Tensor], vectors: tf.Tensor) -> tf.Tensor:
         """The logits, float32, if the ids became these vectors."""
-        with self._instead(lambda call, *args, **kwargs: vectors):
+        with instead(self._layer, lambda call, *args, **kwargs: vectors):
             return tf.cast(self._network(inputs, training=False), tf.float32)
-
-    @contextmanager
-    def _instead(self, call: Callable[..., tf.Tensor]) -> Iterator[None]:
-        """The layer does something else while a graph is traced (a hook, as other frameworks have them)."""
-        own = self._layer.call
-        object.__setattr__(self._layer, "call", lambda *args, **kwargs: call(own, *args, **kwargs))
-        try:
-            yield
-        finally:
-            object.__delattr__(self._layer, "call")
 
 
 def embedding(network: keras.Model) -> keras.layers.Embedding | None:

@@ -1,14 +1,13 @@
 """Integrated gradients in the graph: what each token adds to an answer (Sundararajan et al. 2017, arXiv:1703.01365)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import tensorflow as tf
 
 from models.export.embedded import Embedded
-from models.padding import pad
+from models.export.reading import Reading
 from models.tasks import TaskHead
-from models.text.tokens import Tokenizer
 
 MOST_STEPS: Final = 512
 """More steps than that are refused: each is a pass through the network and back."""
@@ -22,25 +21,17 @@ class TextExplanation:
 
     Args:
         embedded: the network.
-        preprocess: from raw features to model inputs.
-        tokenizer: tells what the ids stand for.
+        reading: from texts to its inputs.
         task: makes answers of logits.
     """
 
-    def __init__(
-        self,
-        embedded: Embedded,
-        preprocess: Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]],
-        tokenizer: Tokenizer,
-        task: TaskHead,
-    ) -> None:
-        self._embedded, self._preprocess, self._tokenizer, self._task = embedded, preprocess, tokenizer, task
+    def __init__(self, embedded: Embedded, reading: Reading, task: TaskHead) -> None:
+        self._embedded, self._reading, self._task = embedded, reading, task
 
-    def __call__(self, name: str, texts: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, texts: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers, and for each text its tokens and what they add.
 
         Args:
-            name: of the feature.
             texts: string `(batch_size,)`.
             steps: int64 `(batch_size,)`, from 1 to MOST_STEPS; all texts take the largest number.
 
@@ -50,7 +41,7 @@ class TextExplanation:
             `explained` and `baseline`, float32 `(batch_size,)`: the number that is explained, and where it starts.
         """
         steps = _checked(steps)
-        inputs = pad(self._preprocess({name: texts}))
+        inputs, tokens = self._reading(texts)
         vectors, logits = self._embedded.looked_at(inputs)
 
         @tf.function(autograph=False)  # so that the network is traced once for all it is asked
@@ -58,12 +49,8 @@ class TextExplanation:
             return self._task.explained(self._embedded.logits(inputs, at), answered=logits)
 
         parts = _attributions(explained, vectors, steps)
-        words, starts, ends = self._tokenizer.tokens(texts)
-        shape = tf.cast(tf.shape(vectors)[:2], tf.int64)
         return {
-            "tokens": words.to_tensor("", shape=shape),
-            "starts": starts.to_tensor(shape=shape),
-            "ends": ends.to_tensor(shape=shape),
+            **tokens,
             "attributions": tf.reduce_sum(parts, axis=-1),
             "explained": self._task.explained(logits, answered=logits),
             "baseline": explained(tf.zeros_like(vectors)),

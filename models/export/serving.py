@@ -12,6 +12,8 @@ from models.export.embedded import Embedded, embedding
 from models.export.explanation import grad_cam
 from models.export.integrated_gradients import TextExplanation
 from models.export.parts import FEATURE_MAP, MAP_RANK, POOLED, Parts
+from models.export.reading import Reading
+from models.export.rollout import Attending, TextRollout
 from models.padding import pad
 from models.tasks import TaskHead
 from models.text.tokens import Tokenizer
@@ -36,7 +38,8 @@ class ServingModel(tf.Module):
       Regress call it;
     - `embed`, where the network has a layer `pooled`: inputs as `serving_default`, answers that layer's vector;
     - `explain`, where it has a layer `feature_map`: inputs as `serving_default`, answers also say where to look;
-    - `explain`, where it reads one text and has an embedding: takes `steps`, too, and tells what each token adds.
+    - `explain`, where it reads one text and has an embedding: takes `steps`, too, and tells what each token adds;
+    - `rollout`, where it reads one text by attention: inputs as `serving_default`, answers also give tokens' shares.
 
     All of them call one function, so the model is in the file once.
 
@@ -67,7 +70,9 @@ class ServingModel(tf.Module):
         self._network_resources = _lookups(network)
         self._assets = [tf.saved_model.Asset(str(path)) for path in assets]
         self._parts = Parts(network)
-        self._of_text = _text_explanation(network, preprocess, task, self._types)
+        reading = _reading(preprocess, task, self._types)
+        self._of_text = _text_explanation(network, reading, task)
+        self._rollout = _text_rollout(network, reading, task)
         forward = _forward(self._parts, preprocess)
         self._forward = tf.function(forward, input_signature=[self._raw_specs()], autograph=False)
 
@@ -87,6 +92,8 @@ class ServingModel(tf.Module):
             signatures["explain"] = _traced(self.explain, **raw)
         if self._of_text:
             signatures["explain"] = _traced(self.explain_text, **raw, steps=tf.TensorSpec((None,), tf.int64, STEPS))
+        if self._rollout:
+            signatures["rollout"] = _traced(self.rollout, **raw)
         return signatures
 
     def serve(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -128,7 +135,13 @@ class ServingModel(tf.Module):
         """The answers, and what each token adds to them; see `models/export/integrated_gradients.py`."""
         assert self._of_text is not None
         (name,) = self._types
-        return self._of_text(name, features[name], features[STEPS])
+        return self._of_text(features[name], features[STEPS])
+
+    def rollout(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The answers, and each token's share in the vector that they are made of; see `models/export/rollout.py`."""
+        assert self._rollout is not None
+        (texts,) = features.values()
+        return self._rollout(texts)
 
     def _answer(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._task.answers(self._forward(features)["logits"])
@@ -148,14 +161,25 @@ def _traced(method: Callable[..., dict[str, tf.Tensor]], *args: tf.TensorSpec, *
     return tf.function(method, autograph=False).get_concrete_function(*args, **kwargs)
 
 
-def _text_explanation(
-    network: keras.Model, preprocess: "Preprocess", task: TaskHead, types: Mapping[str, FeatureType]
-) -> TextExplanation | None:
-    """What explains answers about a text; None where it is not one text that the network reads, or has no words."""
-    one_text = list(types.values()) == ["BYTES"] and STEPS not in types
-    if not one_text or task.verb is None or not isinstance(preprocess, Tokenizer) or embedding(network) is None:
+def _reading(preprocess: "Preprocess", task: TaskHead, types: Mapping[str, FeatureType]) -> Reading | None:
+    """How the text is read that answers are about; None where it is not one text, or has no words."""
+    if task.verb is None or list(types.values()) != ["BYTES"] or not isinstance(preprocess, Tokenizer):
         return None
-    return TextExplanation(Embedded(network), preprocess, preprocess, task)
+    (name,) = types
+    return Reading(name, preprocess, preprocess)
+
+
+def _text_explanation(network: keras.Model, reading: Reading | None, task: TaskHead) -> TextExplanation | None:
+    """What explains answers about a text; None where the network reads none, or makes no vectors of words."""
+    if reading is None or reading.name == STEPS or embedding(network) is None:
+        return None
+    return TextExplanation(Embedded(network), reading, task)
+
+
+def _text_rollout(network: keras.Model, reading: Reading | None, task: TaskHead) -> TextRollout | None:
+    """What tells which tokens an answer draws on; None where the network reads no text, or without attention."""
+    attending = Attending.of(network) if reading else None
+    return TextRollout(attending, reading, task) if reading and attending else None
 
 
 def _forward(parts: Parts, preprocess: "Preprocess") -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:

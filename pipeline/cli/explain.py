@@ -11,15 +11,17 @@ import click
 
 from pipeline.cli.inputs import check_files, rows_of
 from pipeline.cli.written_file import check_target, write_target
-from pipeline.explanation import Explanation, explanations
+from pipeline.explanation import METHODS, Explanation, Method, explanations
 from pipeline.explanation_page import page
 from pipeline.prediction import Row, SavedModel
 from pipeline.tables import is_terminal, printable, width_of
+from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 _AT_ONCE: Final = 16
+_STEPS: Final = 50
 _SHADES: Final = " ░▒▓█"
 _MAP_ROWS, _MAP_COLUMNS = 16, 32
 
@@ -27,19 +29,40 @@ _MAP_ROWS, _MAP_COLUMNS = 16, 32
 @click.command(help="Show what in an input an answer comes from.")
 @click.argument("model", metavar="MODEL_DIR", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("--steps", type=click.IntRange(1, 512), default=50, show_default=True, help="How exact, for texts.")
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default=METHODS[0],
+    show_default=True,
+    help="For texts: what words add to the answer, or shares of attention.",
+)
+@click.option(
+    "--steps", type=click.IntRange(1, 512), show_default=f"{_STEPS}", help="How exact integrated gradients are."
+)
 @click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, help="How many words to list.")
 @click.option("--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object an input.")
-def command(model: Path, inputs: tuple[str, ...], *, steps: int, top: int, html: Path | None, as_json: bool) -> None:
+def command(
+    model: Path,
+    inputs: tuple[str, ...],
+    *,
+    method: Method,
+    steps: int | None,
+    top: int,
+    html: Path | None,
+    as_json: bool,
+) -> None:
     """An INPUT is as for `trainworks predict`. Of a text, words are told that speak for the answer and against it
-    (integrated gradients); of a picture, places (Grad-CAM)."""
+    (integrated gradients), or their shares in the vector that the answer is made of (attention rollout); of a picture,
+    places (Grad-CAM)."""
+    if steps is not None and method == "rollout":
+        raise ConfigError("`--steps` must be left out with `--method rollout`, which takes none.")
     check_files(inputs)
     if html:
         check_target(html, "--html")
     loaded = SavedModel(model)
     found = []
-    for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps):
+    for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps or _STEPS, method):
         if as_json:
             click.echo(json.dumps(_object(explanation), ensure_ascii=False))
         else:
@@ -50,11 +73,11 @@ def command(model: Path, inputs: tuple[str, ...], *, steps: int, top: int, html:
         write_target(page(found, top=top), html, "--html")
 
 
-def _explained(model: SavedModel, rows: Iterator[Row], steps: int) -> Iterator[Explanation]:
+def _explained(model: SavedModel, rows: Iterator[Row], steps: int, method: Method) -> Iterator[Explanation]:
     for batch in model.batches(rows):
         remaining = iter(batch)
         while some := list(islice(remaining, _AT_ONCE)):
-            yield from explanations(model, some, steps=steps)
+            yield from explanations(model, some, steps=steps, method=method)
 
 
 def _object(explanation: Explanation) -> dict[str, object]:
@@ -62,10 +85,13 @@ def _object(explanation: Explanation) -> dict[str, object]:
     answer = {"input": explanation.shown, **prediction.outputs, "scores": dict(prediction.scores)}
     if explanation.heat_map:
         return {**answer, "heat_map": explanation.heat_map}
+    number = "share" if explanation.shares else "attribution"
     words = [
-        {"word": word.text, "start": word.start, "end": word.end, "attribution": word.attribution}
+        {"word": word.text, "start": word.start, "end": word.end, number: word.attribution}
         for word in explanation.words
     ]
+    if explanation.shares:
+        return {**answer, "elsewhere": explanation.elsewhere, "words": words}
     return {**answer, "explained": explanation.explained, "baseline": explanation.baseline, "words": words}
 
 
@@ -82,7 +108,7 @@ def _show(explanation: Explanation, top: int) -> None:
         return
     console.print(_colored(explanation))
     for word in explanation.strongest(top):
-        console.print(f"  {word.attribution:+8.3f}  {printable(word.text)}", markup=False)
+        console.print(f"  {explanation.number(word):>8}  {printable(word.text)}", markup=False)
     console.print(explanation.balance, style="dim", markup=False)
     console.print()
 
@@ -95,6 +121,7 @@ def _colored(explanation: Explanation) -> "Text":
         colored.append(printable(explanation.shown[at : word.start]))
         strength = round(160 * explanation.strength(word))
         color = f"rgb(0,{strength},0)" if strength > 0 else f"rgb({-strength},0,0)"
+        color = f"rgb(0,{strength // 2},{strength})" if explanation.shares else color
         style = f"white on {color}" if abs(strength) > 16 else ""
         colored.append(printable(explanation.shown[word.start : word.end]), style=style)
         at = word.end

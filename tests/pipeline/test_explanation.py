@@ -148,3 +148,51 @@ def test_a_page_in_a_folder_that_is_not_there(bert: Path, tmp_path: Path) -> Non
     )
     assert result.exit_code == 2
     assert "`--html` must be a file in a folder that is there" in result.stderr
+
+
+def test_shares_are_told_in_percent_without_a_sign(bert: Path, tmp_path: Path) -> None:
+    result = ask(bert, TEXT, "--method", "rollout", "--top", "2", "--html", tmp_path / "page.html")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[1] == TEXT and [line.split()[0][-1] for line in lines[2:4]] == ["%", "%"]
+    assert "+" not in result.stdout and "Words have " in lines[4]
+    written = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "attention rollout" in written and "integrated gradients" not in written
+    assert "rgba(var(--share)" in written and "rgba(var(--for)" not in written and "rgba(var(--against)" not in written
+    assert f'class="number">{lines[2].split()[0]}<' in written
+
+
+def test_shares_are_of_words_and_of_what_is_none(bert: Path) -> None:
+    found = json.loads(ask(bert, TEXT, "--method", "rollout", "--json").stdout)
+    assert [word["word"] for word in found["words"]][:3] == ["Unaffable", "<", "b"]
+    assert found["words"][0].keys() == {"word", "start", "end", "share"}
+    shares = [word["share"] for word in found["words"]]
+    assert min(*shares, found["elsewhere"]) > 0.0
+    assert sum(shares) + found["elsewhere"] == pytest.approx(1.0, abs=1e-6)
+    assert set(found["scores"]) == {"yes", "no"} and not found.keys() & {"explained", "baseline"}
+
+
+def test_a_model_without_attention_has_no_rollout(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from pipeline.cli.main import trainworks
+
+    class Length(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"prediction": tf.strings.length(text)}
+
+    module = Length()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
+    result = CliRunner().invoke(trainworks, ["explain", str(tmp_path), "cats", "--method", "rollout"])
+    assert result.exit_code == 2
+    assert "`--method rollout` is for models with a signature `rollout`" in result.stderr
+    assert "which has serving_default" in result.stderr
+
+
+def test_rollout_takes_no_steps(bert: Path) -> None:
+    from pipeline.cli.main import trainworks
+
+    result = CliRunner().invoke(trainworks, ["explain", str(bert), "cats", "--method", "rollout", "--steps", "9"])
+    assert result.exit_code == 2
+    assert "`--steps` must be left out with `--method rollout`" in result.stderr

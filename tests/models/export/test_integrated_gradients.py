@@ -7,30 +7,9 @@ import tensorflow as tf
 
 from models.export.integrated_gradients import MOST_STEPS
 from models.export.saved_model import export
-from models.registry import family_class
-from models.tasks import Classification, Regression
-from models.text.wordpieces import SPECIAL
+from models.tasks import Regression
 from schemas.artifacts import Model
-
-WORDS = ["the", "cat", "sat", "中", "文", "x"]
-TEXTS = ["The cat sat on 中文 x", "", "cat"]
-
-
-def exported(folder, family: str, task=None, features=("text",), **hyperparameters):
-    found = family_class(family)
-    made = found(found.Config.model_validate(hyperparameters), features)
-    keras.utils.set_random_seed(4)
-    task = task or Classification(["a", "b", "c"])
-    facts = {"vocabulary": [*SPECIAL, *WORDS] if family == "bert" else WORDS, "lower_case": 1}
-    network = made.network(facts, task.outputs)
-    random = np.random.default_rng(1)
-    for variable in network.trainable_variables:  # far from where training starts, where nothing matters yet
-        variable.assign(variable + random.normal(size=variable.shape, scale=0.1))
-    model = Model(folder)
-    columns = dict.fromkeys(features, "BYTES")
-    names = {name: name for name in features}
-    export(network, made.preprocess(facts), task=task, features=names, columns=columns, model=model)
-    return tf.saved_model.load(str(model.serving))
+from tests.models.export.text_models import TEXTS, WORDS, exported
 
 
 def explained(model, texts: list[str], steps: int) -> dict[str, np.ndarray]:
