@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from pipeline.cli.inputs import check_files, rows_of
 from pipeline.cli.written_file import check_target, write_target
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _AT_ONCE: Final = 16
-_STEPS: Final = 50
 _SHADES: Final = " ░▒▓█"
 _MAP_ROWS, _MAP_COLUMNS = 16, 32
 
@@ -36,9 +36,7 @@ _MAP_ROWS, _MAP_COLUMNS = 16, 32
     show_default=True,
     help="For texts: what words add to the answer, or shares of attention.",
 )
-@click.option(
-    "--steps", type=click.IntRange(1, 512), show_default=f"{_STEPS}", help="How exact integrated gradients are."
-)
+@click.option("--steps", type=click.IntRange(1, 512), default=50, show_default=True, help="How exact, for gradients.")
 @click.option("--top", type=click.IntRange(min=1), default=8, show_default=True, help="How many words to list.")
 @click.option("--html", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a page, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object an input.")
@@ -47,7 +45,7 @@ def command(
     inputs: tuple[str, ...],
     *,
     method: Method,
-    steps: int | None,
+    steps: int,
     top: int,
     html: Path | None,
     as_json: bool,
@@ -55,14 +53,15 @@ def command(
     """An INPUT is as for `trainworks predict`. Of a text, words are told that speak for the answer and against it
     (integrated gradients), or their shares in the vector that the answer is made of (attention rollout); of a picture,
     places (Grad-CAM)."""
-    if steps is not None and method == "rollout":
+    given = click.get_current_context().get_parameter_source("steps") is not ParameterSource.DEFAULT
+    if given and method == "rollout":
         raise ConfigError("`--steps` must be left out with `--method rollout`, which takes none.")
     check_files(inputs)
     if html:
         check_target(html, "--html")
     loaded = SavedModel(model)
     found = []
-    for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps or _STEPS, method):
+    for explanation in _explained(loaded, rows_of(inputs, loaded.inputs), steps, method):
         if as_json:
             click.echo(json.dumps(_object(explanation), ensure_ascii=False))
         else:

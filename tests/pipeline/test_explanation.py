@@ -43,6 +43,21 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model.uri
 
 
+@pytest.fixture
+def length(tmp_path: Path) -> Path:
+    """Somebody else's model, which does not explain itself."""
+    import tensorflow as tf
+
+    class Length(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"prediction": tf.strings.length(text)}
+
+    module = Length()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
+    return tmp_path
+
+
 def ask(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
@@ -126,18 +141,9 @@ def test_as_json(bert: Path) -> None:
     assert set(found["scores"]) == {"yes", "no"} and found["input"] == "cats"
 
 
-def test_a_model_without_that_signature(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    class Length(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
-        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"prediction": tf.strings.length(text)}
-
-    module = Length()
-    tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
+def test_a_model_without_that_signature(length: Path) -> None:
     with pytest.raises(ConfigError, match=r"must have signature `explain`. Received: serving_default"):
-        list(explanations(SavedModel(tmp_path), [{"text": "a"}], steps=1))
+        list(explanations(SavedModel(length), [{"text": "a"}], steps=1))
 
 
 def test_a_page_in_a_folder_that_is_not_there(bert: Path, tmp_path: Path) -> None:
@@ -172,19 +178,10 @@ def test_shares_are_of_words_and_of_what_is_none(bert: Path) -> None:
     assert set(found["scores"]) == {"yes", "no"} and not found.keys() & {"explained", "baseline"}
 
 
-def test_a_model_without_attention_has_no_rollout(tmp_path: Path) -> None:
-    import tensorflow as tf
-
+def test_a_model_without_attention_has_no_rollout(length: Path) -> None:
     from pipeline.cli.main import trainworks
 
-    class Length(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
-        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"prediction": tf.strings.length(text)}
-
-    module = Length()
-    tf.saved_model.save(module, str(tmp_path), signatures=module.serve)
-    result = CliRunner().invoke(trainworks, ["explain", str(tmp_path), "cats", "--method", "rollout"])
+    result = CliRunner().invoke(trainworks, ["explain", str(length), "cats", "--method", "rollout"])
     assert result.exit_code == 2
     assert "`--method rollout` is for models with a signature `rollout`" in result.stderr
     assert "which has serving_default" in result.stderr
