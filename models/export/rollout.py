@@ -25,6 +25,8 @@ _RETURNS_ATTENTION: Final = {
 }
 """Layers of attention, ours and KerasHub's, and the argument that has them answer `(output, attention)`."""
 
+_VECTORS_RANK: Final = 3
+
 
 class Attending:
     """A network from ids to logits whose attention can be looked at.
@@ -44,9 +46,10 @@ class Attending:
         token a vector, and a layer `pooled` that makes one of them."""
         layers = {layer.name: layer for layer in network.layers}
         inputs = [tensor.name for tensor in getattr(network, "inputs", None) or ()]
-        if IDS not in inputs or POOLED not in layers or not isinstance(layers.get(BACKBONE), keras.Model):
+        backbone = layers.get(BACKBONE)
+        if IDS not in inputs or POOLED not in layers or not isinstance(backbone, keras.Model):
             return None
-        return cls(network) if _attention_layers(layers[BACKBONE]) else None
+        return cls(network) if _gives_vectors(backbone) and _attention_layers(backbone) else None
 
     def looked_at(self, inputs: Mapping[str, tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """The attention of each layer from the first, `(batch_size, heads, length, length)`; how much of the pooled
@@ -142,6 +145,12 @@ def _pooling(gradient: tf.Tensor) -> tf.Tensor:
 def _shares(numbers: tf.Tensor) -> tf.Tensor:
     """Rows divided by their sums."""
     return tf.math.divide_no_nan(numbers, tf.reduce_sum(numbers, axis=-1, keepdims=True))
+
+
+def _gives_vectors(backbone: keras.Model) -> bool:
+    """Whether it answers `(batch_size, length, width)`, and nothing else."""
+    output = getattr(backbone, "output", None)
+    return isinstance(output, keras.KerasTensor) and len(output.shape) == _VECTORS_RANK
 
 
 def _attention_layers(backbone: keras.Model) -> list[keras.layers.Layer]:

@@ -168,3 +168,18 @@ def test_networks_without_attention_lack_it():
     states = keras.Model(ids, keras.layers.Embedding(4, 2)(ids), name="backbone")(ids)
     pooled = keras.layers.GlobalAveragePooling1D(name="pooled")(states)
     assert Attending.of(keras.Model({"token_ids": ids}, keras.layers.Dense(2)(pooled))) is None
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_backbone_must_give_vectors_and_nothing_else(several):
+    """One of a family of one's own is exported all the same."""
+    ids = keras.Input((None,), dtype="int64", name="token_ids")
+    vectors = keras.layers.Embedding(4, 2)(ids)
+    attended = keras.layers.MultiHeadAttention(1, 2)(vectors, vectors)
+    backbone = keras.Model(
+        ids, {"sequence": attended, "first": attended[:, 0]} if several else attended, name="backbone"
+    )
+    states = backbone(ids)["sequence"] if several else backbone(ids)
+    pooled = keras.layers.GlobalAveragePooling1D(name="pooled")(states)
+    attending = Attending.of(keras.Model({"token_ids": ids}, keras.layers.Dense(2)(pooled)))
+    assert (attending is None) == several
