@@ -116,6 +116,10 @@ class Cancellation:
             if deadline and self._handles:
                 threading.Thread(target=self._ring, args=(deadline, self._ended), name="limit", daemon=True).start()
             yield
+        except BaseException as error:
+            if self._pending is None or isinstance(error, Interrupted):
+                raise
+            raise self._pending from error  # what became of an interruption in somebody else's code
         finally:
             self._interruptible = False
             with self._ending:

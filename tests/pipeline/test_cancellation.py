@@ -107,6 +107,18 @@ def test_a_time_limit_whose_exception_is_lost_comes_again(monkeypatch: pytest.Mo
         assert cancellation.requested is None
 
 
+def test_an_interruption_that_became_another_error_is_told_as_what_it_was() -> None:
+    with Cancellation() as cancellation:
+        with pytest.raises(TimedOut) as told, cancellation.interruptible(Deadline.after(0.1)):
+            try:
+                time.sleep(30)
+            except TimedOut:
+                raise SystemError("as Python's parser makes of what is raised within it") from None
+        assert isinstance(told.value.__cause__, SystemError)
+        with pytest.raises(SystemError), cancellation.interruptible():
+            raise SystemError("of its own")
+
+
 def test_a_limit_has_no_effect_beyond_its_block() -> None:
     with Cancellation() as cancellation:
         for _ in range(200):

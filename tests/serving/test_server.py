@@ -132,6 +132,7 @@ def test_sigterm_answers_what_is_in_flight(served: Served) -> None:
 
 
 def test_nothing_but_events_is_told(served: Served) -> None:
+    until(lambda: "Ready" in served.told())
     assert served.end() == 0
     words = [line.split(" ", 1)[1] for line in served.told().splitlines()]
     assert [word.split(" ")[0] for word in words] == ["gRPC", "Loaded", "Ready", "Ending:", "Unloaded", "Ended"]
