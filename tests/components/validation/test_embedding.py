@@ -108,3 +108,31 @@ def test_a_sample_is_the_same_whatever_the_order_of_the_shards(steps: Any, champ
     found = embedding_check("x", champion.serving, features, before=samples[0], now=samples[1], sample=50)
     assert isinstance(found, Check)
     assert found.measured is not None and found.measured.value == pytest.approx(0.0, abs=1e-6)
+
+
+def test_pictures(steps: Any, tmp_path: Path) -> None:
+    """Encoded pictures are asked as they are: dark ones are like other dark ones, and unlike bright ones."""
+    import numpy as np
+    import tensorflow as tf
+
+    class Brightness(tf.Module):
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec((None,), tf.string, "image")])
+        def embed(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+            pixels = tf.map_fn(lambda one: tf.io.decode_png(one, 3), image, fn_output_signature=tf.uint8)
+            return {"embedding": tf.reduce_mean(tf.cast(pixels, tf.float32) / 255, axis=(1, 2))}
+
+    def pictures(seed: int, brightest: int) -> Sampled:
+        random_pixels = np.random.default_rng(seed)
+        made = [random_pixels.integers(0, brightest, (4, 4, 3), np.uint8) for _ in range(100)]
+        rows = [{"file": tf.io.encode_png(one).numpy(), "label": "ab"[n % 2]} for n, one in enumerate(made)]
+        examples = steps.examples({"train": rows}, {"file": "BYTES", "label": "BYTES"})
+        return Sampled(examples.shards("train"), examples.ingestion().columns)
+
+    model = Brightness()
+    tf.saved_model.save(model, str(tmp_path), signatures={"embed": model.embed})
+    before, dark, bright = pictures(1, 100), pictures(2, 100), pictures(3, 255)
+    same, other = (
+        embedding_check("x", tmp_path, {"image": "file"}, before=before, now=now, sample=100) for now in (dark, bright)
+    )
+    assert isinstance(same, Check) and isinstance(other, Check) and same.measured and other.measured
+    assert same.measured.value < 0.02 < 0.3 < other.measured.value
