@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.stopping import stop_on_signals
+from pipeline.cli.stopping import Stop, stop_on_signals
 from pipeline.logs import silenced
 from schemas.errors import ConfigError
 
@@ -124,15 +124,15 @@ def command(dir_or_config: Path | None, **flags: Any) -> None:
     options = _options(dir_or_config, flags)
     server = ModelServer(options)
     _import_tensorflow()
-    stopped = stop_on_signals()
+    stop = stop_on_signals()
     rest = "" if server.rest_api_port is None else f", REST on {options.host}:{server.rest_api_port}"
     _log.info("gRPC on %s:%d%s; loading models", options.host, server.port, rest)
     try:
         server.start()
     except ServingError as error:
         raise ConfigError(error.message) from error
-    threading.Thread(target=_tell_readiness, args=(server,), daemon=True).start()
-    stopped.wait()
+    threading.Thread(target=_tell_readiness, args=(server, stop), daemon=True).start()
+    stop.wait()
     _log.info("Ending: not ready any more, answering what is in flight")
     server.stop()
     _log.info("Ended")
@@ -222,8 +222,11 @@ def _import_tensorflow() -> None:
         import_ops()
 
 
-def _tell_readiness(server: Any) -> None:
-    if server.wait_until_loaded(threading.TIMEOUT_MAX):
+def _tell_readiness(server: Any, stop: Stop) -> None:
+    is_ready = server.wait_until_loaded(threading.TIMEOUT_MAX)
+    if stop.is_asked:  # what it says now is that it ends
+        return
+    if is_ready:
         _log.info("Ready")
     else:
         _log.warning("Not ready: not every model has a version that answers; it is looked for on")

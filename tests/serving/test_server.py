@@ -133,9 +133,10 @@ def test_sigterm_answers_what_is_in_flight(served: Served) -> None:
 
 def test_nothing_but_events_is_told(served: Served) -> None:
     until(lambda: "Ready" in served.told())
-    assert served.end() == 0
-    words = [line.split(" ", 1)[1] for line in served.told().splitlines()]
-    assert [word.split(" ")[0] for word in words] == ["gRPC", "Loaded", "Ready", "Ending:", "Unloaded", "Ended"]
+    assert served.end() == 0, served.told()
+    words = [line.split(" ")[1:2] for line in served.told().splitlines()]
+    expected = [["gRPC"], ["Loaded"], ["Ready"], ["Ending:"], ["Unloaded"], ["Ended"]]
+    assert words == expected, served.told()
 
 
 def test_a_manifest_that_does_not_fit_keeps_a_version_out(exported: Path, tmp_path: Path) -> None:
@@ -248,17 +249,3 @@ def test_batching_and_metrics(base: Path, tmp_path: Path) -> None:
     rows = float(told[':tensorflow:serving:batch_size_sum{model_name="half_plus_two"}'])
     batches = float(told[':tensorflow:serving:batch_size_count{model_name="half_plus_two"}'])
     assert rows == 41 and batches < 40
-
-
-def test_garbage_over_grpc_is_answered_and_costs_nothing(served: Served) -> None:
-    rng = np.random.default_rng(7)
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "half_plus_two"
-    start = request.SerializeToString()
-    with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:
-        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-        for length in rng.integers(0, 200, 300):
-            with pytest.raises(grpc.RpcError) as raised:
-                call(start + rng.bytes(int(length)), timeout=10)
-            assert raised.value.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
-    assert _answer(served) == [2.5, 3.0]
