@@ -60,7 +60,7 @@ def _policy_of(model: Any) -> ModelPolicy:
     if model.model_platform not in ("", _PLATFORM):
         raise _wrong(f"`model_platform` of {model.name} must be `{_PLATFORM}`. Received: {model.model_platform}")
     path = Path(model.base_path)
-    if not model.base_path or not path.is_absolute():
+    if not model.base_path or not path.is_absolute() or "\0" in model.base_path:
         raise _wrong(f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}")
     for label, version in model.version_labels.items():
         if not label or version < 0:

@@ -11,7 +11,7 @@ from serving.rest.shown import shown, type_of
 from serving.rest.strings import decode_base64, encode, is_base64
 
 _EXAMPLES, _CONTEXT = "examples", "context"
-_MAX_INT64, _MAX_UINT64 = 2**63 - 1, 2**64 - 1
+_MIN_INT64, _MAX_INT64, _MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 _KIND: Final = "kind"
 _LISTS: Final = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}
 
@@ -76,7 +76,11 @@ def _converted(name: str, value: Any) -> tuple[str, Any]:
     convert = _CONVERTED.get(type(value))
     if convert is None or (type(value) is dict and not is_base64(value)):
         raise _wrong(f"Feature: {name} has element with unexpected JSON type: {type_of(value)}")
-    if type(value) is int and value > _MAX_INT64:
+    if type(value) is not int:
+        return convert(value)
+    if not _MIN_INT64 <= value <= _MAX_UINT64:  # what RapidJSON reads as a double
+        return _CONVERTED[float](float(value))
+    if value > _MAX_INT64:
         raise _wrong(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
     return convert(value)
 

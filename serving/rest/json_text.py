@@ -23,8 +23,8 @@ _UNCLOSED: Final = {
     "}": "Missing a comma or } after an object member.",
     "]": "Missing a comma or ] after an array element.",
 }
-_LONGEST_INTEGER: Final = 400
-"""Digits beyond which an integer is infinite as a float, too."""
+_LONGEST_INTEGER: Final = 300
+"""Digits beyond which an integer is read as a float: it may be infinite, which no integer of Python's turns into."""
 
 
 def parse(body: bytes) -> dict[str, Any]:

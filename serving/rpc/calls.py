@@ -19,7 +19,8 @@ _STATUS: Final[Mapping[Code, grpc.StatusCode]] = {
     Code(status.value[0]): status for status in grpc.StatusCode if status is not grpc.StatusCode.OK
 }
 _MESSAGE_LIMIT: Final = 1024
-"""Characters of a message that a client is sent, as TF Serving has it: they travel in an HTTP/2 header."""
+"""Bytes of a message that a client is sent, as TF Serving has it: they travel in an HTTP/2 header, which clients refuse
+when it gets too long."""
 _LOCAL: Final = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 _log = logging.getLogger(__name__)
@@ -94,4 +95,7 @@ def _is_local(peer: str) -> bool:
 
 
 def _shortened(message: str) -> str:
-    return message if len(message) <= _MESSAGE_LIMIT else f"{message[:_MESSAGE_LIMIT]}...TRUNCATED"
+    encoded = message.encode("utf-8", "replace")
+    if len(encoded) <= _MESSAGE_LIMIT:
+        return message
+    return f"{encoded[:_MESSAGE_LIMIT].decode('utf-8', 'ignore')}...TRUNCATED"

@@ -47,6 +47,7 @@ def test_labels_are_kept() -> None:
         (_model(name=""), "`name` must be there"),
         (f"{_model()[:-1]} {_model().removeprefix('model_config_list {')}", "Illegal to list model r8 multiple times"),
         (_model(path="models/r8"), "Expected model r8 to have an absolute path"),
+        (_model(path="/models/r8\\000"), "Expected model r8 to have an absolute path"),
         (_model('model_platform: "pytorch"'), "must be `tensorflow`. Received: pytorch"),
         (_model("model_version_policy { specific { } }"), "must have `versions`"),
         (_model('version_labels { key: "" value: 5 }'), "`version_labels` of r8"),

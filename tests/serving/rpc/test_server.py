@@ -229,6 +229,10 @@ def test_failures_have_tf_serving_s_codes(client: Client) -> None:
     signature = _predict(x=x)
     signature.model_spec.signature_name = "none"
     assert _failure(predict, signature) == ("FAILED_PRECONDITION", 'Serving signature key "none" not found.')
+    signature.model_spec.signature_name = "\U0001f600" * 2_000
+    code, long = _failure(predict, signature)
+    assert (code, long[-12:]) == ("FAILED_PRECONDITION", "...TRUNCATED")
+    assert len(long.encode()) <= 1024 + 12
     broken = _predict(x=x)
     broken.inputs["x"].tensor_content = b"abc"
     assert _failure(predict, broken)[1].startswith("tensor parsing error: x: `tensor_content` must have 4 bytes")
