@@ -27,6 +27,7 @@ SUBJECTS = (
     "nights",
     "training_step",
     "serving",
+    "batches",
 )
 
 

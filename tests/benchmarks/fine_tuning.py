@@ -1,8 +1,9 @@
 """What `bert` reaches on Reuters R8 from a real checkpoint, by its defaults: `{family: bert, weights: minilm}`."""
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.benchmarks.accuracy import of_model
 from tests.benchmarks.bench import TRAINWORKS, Bench
@@ -25,3 +26,19 @@ def checkpoint(bench: Bench) -> Path:
     if not sample.exists():
         run([TRAINWORKS, "sample", "minilm", sample])
     return next(sample.rglob("model.safetensors")).parent.resolve()
+
+
+def on_few_texts(
+    bench: Bench, name: str, model: Mapping[str, Any], rows: Iterable[Mapping[str, str]], *, epochs: int
+) -> Path:
+    """A pipeline file, and beside it the texts that it trains on, which need not have all labels; to measure times."""
+    data = {"format": "csv", "splits": {"train": "texts.csv"}, "features": {"text": "text"}, "label": "label"}
+    off = {"severity": "off"}
+    rules = {"label_shift": off, "missing_class": off, "unknown_label": off}
+    evaluation = {"require": [{"metric": "accuracy", "at_least": 0}]}
+    file = bench.pipeline(name, model, training={"epochs": epochs}, data=data, validation=rules, evaluation=evaluation)
+    with file.with_name("texts.csv").open("w", encoding="utf-8", newline="") as texts:
+        writer = csv.DictWriter(texts, ["text", "label"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return file

@@ -1,35 +1,58 @@
 """`python -m tests.benchmarks.load http|grpc PORT PATH_OR_METHOD`: closed-loop clients, and what they saw, as JSON.
 
-Every client sends the body from standard input, waits for the answer, and sends it again.
+Every client sends a body, waits for the answer, and sends the next: standard input has them, each after its length.
 """
 
 import argparse
 import asyncio
 import json
 import statistics
+import struct
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from itertools import cycle, islice
+from typing import Final
 
 import uvloop
+
+_LENGTH: Final = struct.Struct("<I")
 
 
 def main() -> None:
     """Prints requests a second, quantiles of the latency in milliseconds, and failures."""
     options = _arguments()
-    body = sys.stdin.buffer.read()
+    bodies = list(_unframed(sys.stdin.buffer.read()))
     run = _http if options.protocol == "http" else _grpc
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if options.protocol == "http" else None) as runner:
-        latencies, failures, seconds = runner.run(run(options, body))
+        latencies, failures, seconds = runner.run(run(options, bodies))
     cuts = statistics.quantiles(latencies, n=1000)
     told = {"rate": len(latencies) / seconds, "p50": 1e3 * cuts[499], "p99": 1e3 * cuts[989], "failures": failures}
     print(json.dumps(told))
 
 
+def framed(bodies: Iterable[bytes]) -> bytes:
+    """What standard input is to have."""
+    return b"".join(_LENGTH.pack(len(body)) + body for body in bodies)
+
+
+def _unframed(data: bytes) -> Iterator[bytes]:
+    while data:
+        (length,) = _LENGTH.unpack_from(data)
+        yield data[_LENGTH.size : _LENGTH.size + length]
+        data = data[_LENGTH.size + length :]
+
+
+def _shares(messages: list[bytes], clients: int) -> list[Iterator[bytes]]:
+    """What each client sends, for ever: every so many-th message, so that together they send them in turn."""
+    return [islice(cycle(messages), first, None, clients) for first in range(clients)]
+
+
 class _HttpClient(asyncio.Protocol):
     """A keep-alive connection that asks again as soon as it is answered."""
 
-    def __init__(self, request: bytes, until: float, latencies: list[float], failures: list[int]) -> None:
-        self._request, self._until = request, until
+    def __init__(self, requests: Iterator[bytes], until: float, latencies: list[float], failures: list[int]) -> None:
+        self._requests, self._until = requests, until
         self._latencies, self._failures = latencies, failures
         self.over = asyncio.get_running_loop().create_future()
         self._received, self._length, self._sent = b"", -1, 0.0
@@ -62,25 +85,26 @@ class _HttpClient(asyncio.Protocol):
 
     def _send(self) -> None:
         self._received, self._length, self._sent = b"", -1, time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
 
-async def _http(options: argparse.Namespace, body: bytes) -> tuple[list[float], int, float]:
-    head = f"POST {options.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+async def _http(options: argparse.Namespace, bodies: list[bytes]) -> tuple[list[float], int, float]:
+    head = f"POST {options.path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: "
+    requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
     latencies, failures = list[float](), [0]
     loop, start = asyncio.get_running_loop(), time.perf_counter()
 
-    async def client() -> None:
+    async def client(share: Iterator[bytes]) -> None:
         _, protocol = await loop.create_connection(
-            lambda: _HttpClient(head + body, start + options.seconds, latencies, failures), "127.0.0.1", options.port
+            lambda: _HttpClient(share, start + options.seconds, latencies, failures), "127.0.0.1", options.port
         )
         await protocol.over
 
-    await asyncio.gather(*(client() for _ in range(options.clients)))
+    await asyncio.gather(*map(client, _shares(requests, options.clients)))
     return latencies, failures[0], time.perf_counter() - start
 
 
-async def _grpc(options: argparse.Namespace, body: bytes) -> tuple[list[float], int, float]:
+async def _grpc(options: argparse.Namespace, bodies: list[bytes]) -> tuple[list[float], int, float]:
     import grpc
 
     latencies, failures = list[float](), 0
@@ -88,17 +112,17 @@ async def _grpc(options: argparse.Namespace, body: bytes) -> tuple[list[float], 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{options.port}") as channel:
         call = channel.unary_unary(options.path)
 
-        async def client() -> int:
+        async def client(share: Iterator[bytes]) -> int:
             failed = 0
             while (sent := time.perf_counter()) < start + options.seconds:
                 try:
-                    await call(body)
+                    await call(next(share))
                 except grpc.RpcError:
                     failed += 1
                 latencies.append(time.perf_counter() - sent)
             return failed
 
-        failures = sum(await asyncio.gather(*(client() for _ in range(options.clients))))
+        failures = sum(await asyncio.gather(*map(client, _shares(bodies, options.clients))))
     return latencies, failures, time.perf_counter() - start
 
 

@@ -1,6 +1,5 @@
 """The model server on half_plus_two, server and clients sharing the machine, against servers that do nothing."""
 
-import csv
 import json
 import shutil
 import statistics
@@ -19,13 +18,13 @@ import numpy as np
 from serving.protos import predict_pb2
 from serving.tensors import write
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.load import framed
 from tests.benchmarks.table import Row
 from tests.serving.clients import Served, serve, until
 from tests.serving.half_plus_two import export
 
 _REST: Final = "/v1/models/half_plus_two:predict"
-_GRPC: Final = "/tensorflow.serving.PredictionService/Predict"
-_ROWS, _BATCH, _CLIENTS = 8, 64, 24
+GRPC: Final = "/tensorflow.serving.PredictionService/Predict"
 _BODY: Final = b'{"instances":[1.0]}'
 
 
@@ -51,16 +50,15 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield from _swap(served, base, seconds)
     yield from _start(base, log, rounds)
     yield from _soak(bench, base, log)
-    yield from _batching(bench, log, seconds, rounds)
 
 
 def load(
-    protocol: str, port: int, path: str, body: bytes, *, seconds: float, clients: int = 8, may_fail: bool = False
+    protocol: str, port: int, path: str, *bodies: bytes, seconds: float, clients: int = 8, may_fail: bool = False
 ) -> Load:
-    """Runs clients in a process of their own."""
+    """Runs clients in a process of their own, which send these bodies in turn."""
     command = [sys.executable, "-m", "tests.benchmarks.load", protocol, str(port), path]
     command += ["--seconds", str(seconds), "--clients", str(clients)]
-    done = subprocess.run(command, input=body, capture_output=True, check=False)
+    done = subprocess.run(command, input=framed(bodies), capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.decode())
     found = Load(**json.loads(done.stdout))
@@ -72,7 +70,7 @@ def load(
 def _fronts(served: Served, seconds: float, rounds: int) -> Iterator[Row]:
     for name, protocol, ports, paths, body, limits in (
         ("REST", "http", served.rest_port, _REST, _BODY, (8000.0, 0.5, "asgi", "/")),
-        ("gRPC", "grpc", served.port, _GRPC, _predict_request(), (4000.0, 0.6, "grpc", "/echo.Echo/Echo")),
+        ("gRPC", "grpc", served.port, GRPC, _predict_request(), (4000.0, 0.6, "grpc", "/echo.Echo/Echo")),
     ):
         rate, share, rival, rival_path = limits
         ours, theirs = list[Load](), list[Load]()
@@ -152,52 +150,6 @@ def _serves(served: Served, version: int) -> bool:
 def _resident(served: Served) -> float:
     status = Path(f"/proc/{served.process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def _batching(bench: Bench, log: Path, seconds: float, rounds: int) -> Iterator[Row]:
-    """An LSTM behind the server, its calls joined, against a loop over full batches in one process."""
-    file = bench.pipeline("serving-lstm", {"family": "lstm"}, training={"epochs": 1})
-    pushed = Path(bench.first_run(file).result["pushed_path"])
-    with bench.csv("test").open(encoding="utf-8", newline="") as stories:
-        texts = [row["text"].encode() for row, _ in zip(csv.DictReader(stories), range(_ROWS), strict=False)]
-    parameters = log.with_name("batching.txt")
-    parameters.write_text(f"max_batch_size {{ value: {_BATCH} }} max_enqueued_batches {{ value: 100 }}")
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = pushed.parent.name
-    write(request.inputs["text"], np.array(texts, object))
-    body, ours, theirs = request.SerializeToString(), list[float](), list[float]()
-    flags = ("--enable_batching", "--batching_parameters_file", parameters)
-    for _ in range(rounds):
-        theirs.append(_looped(pushed, texts * (_BATCH // _ROWS), seconds))
-        with serve(log, pushed.parent, *flags) as served:
-            load("grpc", served.port, _GRPC, body, seconds=1.0, clients=_CLIENTS)
-            found = load("grpc", served.port, _GRPC, body, seconds=seconds, clients=_CLIENTS)
-            ours.append(found.rate * _ROWS)
-    what = f"lstm over gRPC, batching, {_CLIENTS} clients of {_ROWS} texts, against a loop over batches of {_BATCH}"
-    yield Row(what, statistics.median(ours), "texts/s", statistics.median(theirs), 0.9, "ratio at least")
-
-
-def _looped(model: Path, texts: list[bytes], seconds: float) -> float:
-    """Texts a second of a process that does nothing else."""
-    code = """
-import sys, time
-import numpy as np
-from pathlib import Path
-from serving.models.program import Program
-program = Program(Path(sys.argv[1]), 60)
-outputs = tuple(program.signatures["serving_default"].outputs)
-texts = np.array(sys.stdin.buffer.read().split(b"\\0"), object)
-for _ in range(3):
-    program.run("serving_default", {"text": texts}, outputs)
-start, count = time.perf_counter(), 0
-while time.perf_counter() - start < float(sys.argv[2]):
-    program.run("serving_default", {"text": texts}, outputs)
-    count += len(texts)
-print(count / (time.perf_counter() - start))
-"""
-    command = [sys.executable, "-c", code, str(model), str(seconds)]
-    done = subprocess.run(command, input=b"\0".join(texts), capture_output=True, check=True)
-    return float(done.stdout)
 
 
 @contextmanager
