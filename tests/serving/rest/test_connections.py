@@ -1,6 +1,7 @@
 """Requests that are answered where they are received, beside those that wait for a task or a thread."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from serving.access.keys import KeyFile
 from serving.calls import Call
 from serving.errors import Code
 from serving.models.manager import ModelManager
+from serving.rest.connections import Connection
 from serving.rest.server import RestOptions, RestServer
 from tests.serving.rest.conftest import Rest
 
@@ -26,6 +28,20 @@ def quick(models: ModelManager) -> None:
         for _ in range(50):
             loaded.predict("serving_default", {"x": np.float32([1])}, ())
         assert loaded.is_quick("serving_default")
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The paths of requests whose heads are parsed."""
+    paths = list[bytes]()
+    on_url = Connection.on_url
+
+    def noted(self: Connection, url: bytes) -> None:
+        paths.append(url)
+        on_url(self, url)
+
+    monkeypatch.setattr(Connection, "on_url", noted)
+    return paths
 
 
 @contextmanager
@@ -110,3 +126,67 @@ def test_a_client_that_is_gone_is_not_answered(rest: Rest) -> None:
     with _connected(rest.port) as client:
         client.sendall(_request('{"instances":[1]}'))
         assert _answers(client, 1) == [(200, b'{"predictions":[2.5]}')]
+
+
+def _asked(client: socket.socket, sent: bytes) -> tuple[int, bytes]:
+    client.sendall(sent)
+    return _answers(client, 1)[0]
+
+
+def test_a_head_that_comes_again_stands_for_what_it_stood_for(rest: Rest, parsed: list[bytes]) -> None:
+    with _connected(rest.port) as client:
+        for number in (1, 2, 3):
+            assert _asked(client, _request(f'{{"instances":[{number}]}}')) == (
+                200,
+                b'{"predictions":[%.1f]}' % (number / 2 + 2),
+            )
+        assert len(parsed) == 1
+        assert _asked(client, _request('{"instances":[a]}'))[0] == 400
+        assert _asked(client, _request('{"instances":[12]}')) == (200, b'{"predictions":[8.0]}')
+        assert _asked(client, _request('{"instances":[14]}')) == (200, b'{"predictions":[9.0]}')
+        assert len(parsed) == 3
+
+
+def test_after_a_head_that_is_known_others_are_parsed(rest: Rest, parsed: list[bytes]) -> None:
+    known = _request('{"instances":[1]}')
+    with _connected(rest.port) as client:
+        assert _asked(client, known)[0] == 200
+        client.sendall(known + known[:40])  # with the beginning of another one
+        assert _answers(client, 1) == [(200, b'{"predictions":[2.5]}')]
+        assert _asked(client, known[40:]) == (200, b'{"predictions":[2.5]}')
+        assert _asked(client, _request('{"instances":[1]}', path="/v1/models/nobody:predict"))[0] == 404
+        client.sendall(known + known)
+        assert _answers(client, 2) == [(200, b'{"predictions":[2.5]}')] * 2
+    assert len(parsed) == 6
+
+
+def test_the_rest_of_a_request_is_no_head(rest: Rest) -> None:
+    whole = _request('{"instances":[1]}')
+    with _connected(rest.port) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(whole[:60])
+        time.sleep(0.1)
+        assert _asked(client, whole[60:])[0] == 200
+        assert _asked(client, whole[60:])[0] == 400
+
+
+def test_each_request_of_a_known_head_is_admitted(models: ModelManager, tmp_path: Path) -> None:
+    keys, secret = KeyFile().with_new("app", ["predict"], requests_per_second=2)
+    keys.save(tmp_path / "keys.json")
+    server = RestServer(models, RestOptions(port=0), Gate(tmp_path / "keys.json"))
+    server.start()
+    request = _request('{"instances":[1]}', f"authorization: Bearer {secret}")
+    with _connected(server.port) as client:
+        assert [_asked(client, request)[0] for _ in range(4)] == [200, 200, 429, 429]
+    server.stop(1)
+
+
+def test_a_known_head_is_answered_before_the_server_ends(models: ModelManager) -> None:
+    server = RestServer(models, RestOptions(port=0), Gate())
+    server.start()
+    with _connected(server.port) as client:
+        assert _asked(client, _request('{"instances":[1]}'))[0] == 200
+        client.sendall(_request('{"instances":[2]}'))
+        server.stop(5)
+        assert _answers(client, 1) == [(200, b'{"predictions":[3.0]}')]
+        assert client.recv(1) == b""
