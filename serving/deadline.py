@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 _AGES: Final = 1e6
@@ -11,17 +9,21 @@ _AGES: Final = 1e6
 _local = threading.local()
 
 
-@contextmanager
-def within(seconds: float | None) -> Iterator[None]:
-    """What is done inside has so many seconds; None for no limit."""
-    before = getattr(_local, "end", None)
-    if seconds is not None and seconds > _AGES:  # what gRPC says of a call without a limit
-        seconds = None
-    _local.end = None if seconds is None else time.monotonic() + seconds
-    try:
-        yield
-    finally:
-        _local.end = before
+class within:  # noqa: N801
+    """What is done inside has so many seconds; None for no limit. (A class: it is entered for every call.)"""
+
+    __slots__ = ("_before", "_seconds")
+
+    def __init__(self, seconds: float | None) -> None:
+        # what gRPC says of a call without a limit is some ages
+        self._seconds = None if seconds is None or seconds > _AGES else seconds
+
+    def __enter__(self) -> None:
+        self._before: float | None = getattr(_local, "end", None)
+        _local.end = None if self._seconds is None else time.monotonic() + self._seconds
+
+    def __exit__(self, *_: object) -> None:
+        _local.end = self._before
 
 
 def seconds_left() -> float | None:

@@ -88,7 +88,7 @@ def to_array(proto: Any, max_bytes: int = MAX_BYTES) -> np.ndarray[Any, Any]:
         values = _content(proto.tensor_content, kind, count)
     else:
         values = _filled(_field(proto, kind, count), kind, count)
-    return values.reshape(shape)
+    return values if values.shape == shape else values.reshape(shape)
 
 
 def to_proto(array: np.ndarray[Any, Any], *, content: bool = False) -> Any:
@@ -141,10 +141,11 @@ def type_name(type_: int | np.dtype[Any]) -> str:
 
 
 def _shape(proto: Any) -> tuple[int, ...]:
-    if proto.tensor_shape.unknown_rank:
+    told = proto.tensor_shape
+    if told.unknown_rank:
         raise TensorError("`tensor_shape` must be known. Received: unknown_rank=True")
-    shape = tuple([dim.size for dim in proto.tensor_shape.dim])
-    if len(shape) > _MAX_RANK or min(shape, default=0) < 0:
+    shape = tuple([dim.size for dim in told.dim])
+    if len(shape) > _MAX_RANK or (shape and min(shape) < 0):
         raise TensorError(
             f"`tensor_shape` must have at most {_MAX_RANK} dimensions, none negative. Received: {list(shape[:40])}"
         )
@@ -205,7 +206,7 @@ def _field(proto: Any, kind: _Kind, count: int) -> np.ndarray[Any, Any]:
 def _filled(values: np.ndarray[Any, Any], kind: _Kind, count: int) -> np.ndarray[Any, Any]:
     """As many values as the shape has: what is too much is left out, the last one fills what is missing."""
     if len(values) >= count:
-        return values[:count]
+        return values if len(values) == count else values[:count]
     whole = np.empty(count, kind.dtype)
     whole[: len(values)] = values
     nothing: Any = b"" if kind.dtype.hasobject else 0

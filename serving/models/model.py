@@ -92,8 +92,11 @@ class Model:
 
     def newest(self, but: int | None = None) -> Version | None:
         """The newest version that answers, leaving one number out."""
-        answering = (one for one in self.versions.values() if one.state == "AVAILABLE" and one.number != but)
-        return max(answering, key=_number, default=None)
+        newest = None
+        for one in self.versions.values():
+            if one.state == "AVAILABLE" and one.number != but and (newest is None or one.number > newest.number):
+                newest = one
+        return newest
 
     def available(self, number: int) -> Version | None:
         """A version, if it answers."""
