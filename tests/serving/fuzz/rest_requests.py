@@ -75,7 +75,7 @@ _NUMBERS: Final = (
     ),
 )
 _LENGTHS: Final = ("-1", "abc", "", "0x10", "+5", "1 2", "1,2", "99999999999999999999", str(2**40), "0")
-_DEPTHS: Final = (10, 1_000, 100_000)
+_DEPTHS: Final = (10, 10, 100, 100, 1_000, 1_000, 20_000)
 _ENCODINGS: Final = ("gzip",) * 6 + ("deflate", "br", "identity", "gzip, gzip", "GZIP", "x-gzip", "", "\xff", "a" * 500)
 _BOMB: Final = gzip.compress(b" " * (4 << 20))
 _HEADERS: Final = (
