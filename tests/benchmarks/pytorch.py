@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.fine_tuning import checkpoint
+from tests.benchmarks.fine_tuning import checkpoint, on_few_texts
 from tests.benchmarks.measure import Samples, interleaved, run
 from tests.benchmarks.table import Row
 
@@ -77,15 +77,7 @@ def _one_text(bench: Bench, weights: Path, rows: Sequence[Mapping[str, str]]) ->
 def _pipeline(bench: Bench, weights: Path, rows: Sequence[Mapping[str, str]], length: int) -> Path:
     """A pipeline file, and beside it the texts that it trains on for two epochs."""
     model = {"family": "bert", "weights": str(weights), "sequence_length": length}
-    data = {"format": "csv", "splits": {"train": "texts.csv"}, "features": {"text": "text"}, "label": "label"}
-    off = {"severity": "off"}
-    rules = {"label_shift": off, "missing_class": off, "unknown_label": off}
-    file = bench.pipeline("pytorch", model, training={"epochs": 2}, data=data, validation=rules)
-    with file.with_name("texts.csv").open("w", encoding="utf-8", newline="") as texts:
-        writer = csv.DictWriter(texts, ["text", "label"], extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-    return file
+    return on_few_texts(bench, "pytorch", model, rows, epochs=2)
 
 
 def _environment(bench: Bench) -> Path:
