@@ -124,8 +124,9 @@ class Family(ABC):
 
         A layer named `pooled` is what the exported model embeds with; for pictures, one named `feature_map` is where it
         says its answers come from (see `models/export/parts.py`); for texts, one named `embedding` makes vectors of
-        their ids, whose parts in an answer it tells (see `models/export/integrated_gradients.py`). Layers named
-        `block_0`, `block_1`, ... are what `training.layer_decay` counts.
+        their ids, whose parts in an answer it tells (see `models/export/integrated_gradients.py`), if the preprocessing
+        has `tokens` (see `models/text/tokens.py`). Layers named `block_0`, `block_1`, ... are what
+        `training.layer_decay` counts.
         """
 
     def exported(self, network: "keras.Model", facts: "Facts", outputs: int) -> "keras.Model":

@@ -11,7 +11,10 @@ from pipeline.templating import templates
 
 def page(explained: Iterable[Explanation], *, top: int) -> str:
     """The page. `top` is the number of words that are listed for a text."""
-    found = [(one, list(_pieces(one)), _images(one) if one.heat_map else ()) for one in explained]
+    found = [
+        (one, [] if one.heat_map else [(name, list(_pieces(one, name))) for name in one.row], _images(one))
+        for one in explained
+    ]
     template = templates("pages", html=True).get_template("explanation.html")
     return template.render(
         explained=found,
@@ -21,18 +24,20 @@ def page(explained: Iterable[Explanation], *, top: int) -> str:
     )
 
 
-def _pieces(explanation: Explanation) -> Iterator[tuple[str, Word | None]]:
-    """The text cut up: words that are colored, and what stands between them."""
-    text, at = explanation.shown, 0
-    for word in explanation.words:
+def _pieces(explanation: Explanation, name: str) -> Iterator[tuple[str, Word | None]]:
+    """A text cut up: words that are colored, and what stands between them."""
+    text, at = explanation.row[name], 0
+    for word in explanation.words_of(name):
         yield text[at : word.start], None
         yield text[word.start : word.end], word
         at = word.end
     yield text[at:], None
 
 
-def _images(explanation: Explanation) -> tuple[str, str]:
-    """The file as it is, since a browser turns it as its camera was held, and the heat to lay over it."""
+def _images(explanation: Explanation) -> tuple[str, ...]:
+    """Of a picture, the file as it is, since a browser turns it as its camera was held, and the heat to lay over it."""
+    if not explanation.heat_map:
+        return ()
     import numpy as np
     import tensorflow as tf
 

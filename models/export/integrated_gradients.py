@@ -1,16 +1,13 @@
 """Integrated gradients in the graph: what each token adds to an answer (Sundararajan et al. 2017, arXiv:1703.01365)."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from models.export.embedded import Embedded
 from models.export.reading import Reading
+from models.export.steps import largest
 from models.tasks import TaskHead
-
-MOST_STEPS: Final = 512
-"""More steps than that are refused: each is a pass through the network and back."""
 
 
 class TextExplanation:
@@ -28,20 +25,20 @@ class TextExplanation:
     def __init__(self, embedded: Embedded, reading: Reading, task: TaskHead) -> None:
         self._embedded, self._reading, self._task = embedded, reading, task
 
-    def __call__(self, texts: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers, and for each text its tokens and what they add.
+    def __call__(self, features: Mapping[str, tf.Tensor], steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers, and for each example its tokens and what they add.
 
         Args:
-            texts: string `(batch_size,)`.
+            features: the texts, each string `(batch_size,)`.
             steps: int64 `(batch_size,)`, from 1 to MOST_STEPS; all texts take the largest number.
 
         Returns:
-            What the task answers, and `tokens` string, `starts` and `ends` int64 (see `models/text/tokens.py`), and
-            `attributions` float32, each `(batch_size, length)`, with empty tokens after the end of a shorter text;
-            `explained` and `baseline`, float32 `(batch_size,)`: the number that is explained, and where it starts.
+            What the task answers; `tokens` and what goes with them (see `models/export/reading.py`), and `attributions`
+            float32, each `(batch_size, length)`; `explained` and `baseline`, float32 `(batch_size,)`: the number that
+            is explained, and where it starts.
         """
-        steps = _checked(steps)
-        inputs, tokens = self._reading(texts)
+        steps = largest(steps)
+        inputs, tokens = self._reading(features)
         vectors, logits = self._embedded.looked_at(inputs)
 
         @tf.function(autograph=False)  # so that the network is traced once for all it is asked
@@ -56,15 +53,6 @@ class TextExplanation:
             "baseline": explained(tf.zeros_like(vectors)),
             **self._task.answers(logits),
         }
-
-
-def _checked(steps: tf.Tensor) -> tf.Tensor:
-    """The largest number, int64 `()`."""
-    within = tf.reduce_all((steps >= 1) & (steps <= MOST_STEPS))
-    # An op that is used, since a graph drops those whose result nobody asks for.
-    checked = tf.debugging.Assert(within, [f"`steps` must be from 1 to {MOST_STEPS}."], summarize=1)
-    with tf.control_dependencies([checked] if checked is not None else []):
-        return tf.reduce_max(tf.concat([steps, tf.ones((1,), tf.int64)], axis=0))
 
 
 def _attributions(explained: Callable[[tf.Tensor], tf.Tensor], vectors: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:

@@ -88,18 +88,18 @@ class TextRollout:
     def __init__(self, attending: Attending, reading: Reading, task: TaskHead) -> None:
         self._attending, self._reading, self._task = attending, reading, task
 
-    def __call__(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers, and for each text its tokens and their shares.
+    def __call__(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Answers, and for each example its tokens and their shares.
 
         Args:
-            texts: string `(batch_size,)`.
+            features: the texts, each string `(batch_size,)`.
 
         Returns:
-            What the task answers, and `tokens` string, `starts` and `ends` int64 (see `models/text/tokens.py`), and
-            `attributions` float32, each `(batch_size, length)`: no token's is below 0, a text's sum to 1, and after
-            the end of a shorter text all are 0.
+            What the task answers; `tokens` and what goes with them (see `models/export/reading.py`), and `attributions`
+            float32, each `(batch_size, length)`: no token's is below 0, an example's sum to 1, and after the end of a
+            shorter text all are 0.
         """
-        inputs, tokens = self._reading(texts)
+        inputs, tokens = self._reading(features)
         attention, pooling, logits = self._attending.looked_at(inputs)
         return {
             **tokens,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -14,6 +14,8 @@ from models.export.integrated_gradients import TextExplanation
 from models.export.parts import FEATURE_MAP, MAP_RANK, POOLED, Parts
 from models.export.reading import Reading
 from models.export.rollout import Attending, TextRollout
+from models.export.steps import STEPS
+from models.export.weighted_terms import TermExplanation
 from models.padding import pad
 from models.tasks import TaskHead
 from models.text.tokens import Tokenizer
@@ -21,10 +23,6 @@ from schemas.ingestion import FeatureType
 
 if TYPE_CHECKING:
     from models.family import Preprocess
-
-
-STEPS: Final = "steps"
-"""The input of a text's `explain` beside the text."""
 
 
 class ServingModel(tf.Module):
@@ -38,8 +36,9 @@ class ServingModel(tf.Module):
       Regress call it;
     - `embed`, where the network has a layer `pooled`: inputs as `serving_default`, answers that layer's vector;
     - `explain`, where it has a layer `feature_map`: inputs as `serving_default`, answers also say where to look;
-    - `explain`, where it reads one text and has an embedding: takes `steps`, too, and tells what each token adds;
-    - `rollout`, where it reads one text by attention: inputs as `serving_default`, answers also give tokens' shares.
+    - `explain`, where it reads texts and has an embedding, or sums up terms: takes `steps`, too, and tells what each
+      token adds;
+    - `rollout`, where it reads texts by attention: inputs as `serving_default`, answers also give tokens' shares.
 
     All of them call one function, so the model is in the file once.
 
@@ -71,7 +70,7 @@ class ServingModel(tf.Module):
         self._assets = [tf.saved_model.Asset(str(path)) for path in assets]
         self._parts = Parts(network)
         reading = _reading(preprocess, task, self._types)
-        self._of_text = _text_explanation(network, reading, task)
+        self._of_texts = _text_explanation(network, preprocess, reading, task)
         self._rollout = _text_rollout(network, reading, task)
         forward = _forward(self._parts, preprocess)
         self._forward = tf.function(forward, input_signature=[self._raw_specs()], autograph=False)
@@ -90,8 +89,8 @@ class ServingModel(tf.Module):
             signatures["embed"] = _traced(self.embed, **raw)
         if self._parts.size:
             signatures["explain"] = _traced(self.explain, **raw)
-        if self._of_text:
-            signatures["explain"] = _traced(self.explain_text, **raw, steps=tf.TensorSpec((None,), tf.int64, STEPS))
+        if self._of_texts:
+            signatures["explain"] = _traced(self.explain_texts, **raw, steps=tf.TensorSpec((None,), tf.int64, STEPS))
         if self._rollout:
             signatures["rollout"] = _traced(self.rollout, **raw)
         return signatures
@@ -131,17 +130,16 @@ class ServingModel(tf.Module):
         )
         return {"heat_map": heat_map, **self._task.answers(forward["logits"])}
 
-    def explain_text(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The answers, and what each token adds to them; see `models/export/integrated_gradients.py`."""
-        assert self._of_text is not None
-        (name,) = self._types
-        return self._of_text(features[name], features[STEPS])
+    def explain_texts(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The answers, and what each token adds to them; see `models/export/integrated_gradients.py` and
+        `models/export/weighted_terms.py`."""
+        assert self._of_texts is not None
+        return self._of_texts({name: features[name] for name in self._types}, features[STEPS])
 
     def rollout(self, **features: tf.Tensor) -> dict[str, tf.Tensor]:
         """The answers, and each token's share in the vector that they are made of; see `models/export/rollout.py`."""
         assert self._rollout is not None
-        (texts,) = features.values()
-        return self._rollout(texts)
+        return self._rollout(features)
 
     def _answer(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self._task.answers(self._forward(features)["logits"])
@@ -162,18 +160,22 @@ def _traced(method: Callable[..., dict[str, tf.Tensor]], *args: tf.TensorSpec, *
 
 
 def _reading(preprocess: "Preprocess", task: TaskHead, types: Mapping[str, FeatureType]) -> Reading | None:
-    """How the text is read that answers are about; None where it is not one text, or has no words."""
-    if task.verb is None or list(types.values()) != ["BYTES"] or not isinstance(preprocess, Tokenizer):
+    """How the texts are read that answers are about; None where it is not texts alone, or they have no words."""
+    if task.verb is None or set(types.values()) != {"BYTES"} or not isinstance(preprocess, Tokenizer):
         return None
-    (name,) = types
-    return Reading(name, preprocess, preprocess)
+    return Reading(list(types), preprocess, preprocess)
 
 
-def _text_explanation(network: keras.Model, reading: Reading | None, task: TaskHead) -> TextExplanation | None:
-    """What explains answers about a text; None where the network reads none, or makes no vectors of words."""
-    if reading is None or reading.name == STEPS or embedding(network) is None:
+def _text_explanation(
+    network: keras.Model, preprocess: "Preprocess", reading: Reading | None, task: TaskHead
+) -> TextExplanation | TermExplanation | None:
+    """What explains answers about texts; None where the network reads none, or neither makes vectors of their words nor
+    sums up terms."""
+    if reading is None or STEPS in reading.features:
         return None
-    return TextExplanation(Embedded(network), reading, task)
+    if embedding(network) is not None:
+        return TextExplanation(Embedded(network), reading, task)
+    return TermExplanation.of(network, preprocess, task)
 
 
 def _text_rollout(network: keras.Model, reading: Reading | None, task: TaskHead) -> TextRollout | None:

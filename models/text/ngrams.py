@@ -20,11 +20,23 @@ def ngrams(words: tf.RaggedTensor, lengths: tuple[int, int]) -> tf.RaggedTensor:
     return tf.strings.ngrams(words, tuple(range(lengths[0], lengths[1] + 1)))
 
 
+def ngram_words(words: tf.RaggedTensor, lengths: tuple[int, int]) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """The place of the first word of each n-gram that `ngrams` gives, and how many words it has, both int64."""
+    firsts, counts = list[tf.RaggedTensor](), list[tf.RaggedTensor]()
+    for length in range(lengths[0], lengths[1] + 1):
+        first = tf.ragged.range(tf.maximum(words.row_lengths() - (length - 1), 0))
+        firsts.append(first)
+        counts.append(first.with_values(tf.fill(tf.shape(first.values), tf.constant(length, tf.int64))))
+    return tf.concat(firsts, axis=1), tf.concat(counts, axis=1)
+
+
 class Occurrences(NamedTuple):
-    """Distinct ids of each document, and how often each stands there; RaggedTensors `(batch_size, None)`."""
+    """Distinct ids of each document, and how often each stands there; RaggedTensors `(batch_size, None)`. And the place
+    among the values of these of every id that was given, `(ids,)`."""
 
     ids: tf.RaggedTensor
     counts: tf.RaggedTensor
+    places: tf.Tensor
 
 
 def occurrences(ids: tf.RaggedTensor) -> Occurrences:
@@ -38,6 +50,6 @@ def occurrences(ids: tf.RaggedTensor) -> Occurrences:
     """
     rows = ids.value_rowids()
     width = tf.reduce_max(tf.concat([ids.values, [0]], 0)) + 1
-    pairs, _, counts = tf.unique_with_counts(rows * width + ids.values)
+    pairs, places, counts = tf.unique_with_counts(rows * width + ids.values)
     partition = tf.RaggedTensor.from_value_rowids(pairs % width, pairs // width, nrows=ids.nrows(), validate=False)
-    return Occurrences(partition, partition.with_values(counts))
+    return Occurrences(partition, partition.with_values(counts), places)

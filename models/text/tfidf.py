@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from models.text.ngrams import ngrams, occurrences
+from models.text.ngrams import Occurrences, ngram_words, ngrams, occurrences
+from models.text.terms import Terms
+from models.text.tokens import Tokens, words_of
 from models.text.words import join_features, split_words
 
 IDS, WEIGHTS = "ngram_ids", "ngram_weights"
@@ -34,15 +36,33 @@ class TfIdf(tf.Module):
 
     def __call__(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
         """Raw texts to `ngram_ids` int64 and `ngram_weights` float32, RaggedTensors `(batch_size, None)`."""
-        found = ngrams(split_words(join_features(batch, self._features)), self._lengths)
-        ids, counts = occurrences(found.with_values(self._lookup(found.values)))
-        weights = (1.0 + tf.math.log(tf.cast(counts.values, tf.float32))) * tf.gather(self._idf, ids.values)
-        rows = ids.value_rowids()
-        squares = tf.math.unsorted_segment_sum(tf.square(weights), rows, ids.nrows())
-        weights *= tf.gather(tf.math.rsqrt(tf.maximum(squares, 1e-12)), rows)
-        known = ids.values > 0
-        ids = tf.ragged.boolean_mask(ids, ids.with_values(known))
-        return {IDS: ids, WEIGHTS: ids.with_values(tf.boolean_mask(weights, known))}
+        found = occurrences(self._ids(split_words(join_features(batch, self._features))))
+        known = found.ids.values > 0
+        ids = tf.ragged.boolean_mask(found.ids, found.ids.with_values(known))
+        return {IDS: ids, WEIGHTS: ids.with_values(tf.boolean_mask(self._weights(found), known))}
+
+    def tokens(self, batch: Mapping[str, tf.Tensor]) -> Tokens:
+        """All words. See `models/text/tokens.py`."""
+        return words_of(batch, self._features)
+
+    def terms(self, words: tf.RaggedTensor) -> Terms:
+        """All n-grams; the weight of one that occurs several times is shared evenly. See `models/text/terms.py`."""
+        ids = self._ids(words)
+        found = occurrences(ids)
+        shares = self._weights(found) / tf.cast(found.counts.values, tf.float32)
+        return Terms(ids, ids.with_values(tf.gather(shares, found.places)), *ngram_words(words, self._lengths))
+
+    def _ids(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        found = ngrams(words, self._lengths)
+        return found.with_values(self._lookup(found.values))
+
+    def _weights(self, found: Occurrences) -> tf.Tensor:
+        """Of the values of `found.ids`, float32."""
+        weights = 1.0 + tf.math.log(tf.cast(found.counts.values, tf.float32))
+        weights *= tf.gather(self._idf, found.ids.values)
+        rows = found.ids.value_rowids()
+        squares = tf.math.unsorted_segment_sum(tf.square(weights), rows, found.ids.nrows())
+        return weights * tf.gather(tf.math.rsqrt(tf.maximum(squares, 1e-12)), rows)
 
     def _lookup(self, terms: tf.Tensor) -> tf.Tensor:
         """Ids, 0 for an n-gram that is not known, whose idf is 0 so that it has no weight."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from models.text.tokens import Tokens, in_characters
-from models.text.words import first_words, join_features, valid_utf8, words_with_offsets
+from models.text.tokens import Tokens, words_of
+from models.text.words import first_words, join_features
 
 IDS = "token_ids"
 UNKNOWN, FIRST_WORD = 1, 2
@@ -36,13 +36,12 @@ class WordIds(tf.Module):
         ids = words.with_values(self._table.lookup(words.values))[:, : self._length]
         return {IDS: _at_least_one(ids, tf.constant(UNKNOWN, tf.int64))}
 
-    def tokens(self, texts: tf.Tensor) -> Tokens:
+    def tokens(self, batch: Mapping[str, tf.Tensor]) -> Tokens:
         """The words that have the ids; that of a text without any is empty. See `models/text/tokens.py`."""
-        texts = valid_utf8(texts)
-        words, starts, ends = (part[:, : self._length] for part in words_with_offsets(texts))
+        found = words_of(batch, self._features).mapped(lambda part: part[:, : self._length])
         nowhere = tf.constant(0, tf.int64)
-        starts, ends = (_at_least_one(in_characters(texts, places), nowhere) for places in (starts, ends))
-        return Tokens(_at_least_one(words, tf.constant("")), starts, ends)
+        nothing = (tf.constant(""), nowhere, nowhere, tf.constant(self._features[0]))
+        return Tokens(*map(_at_least_one, found, nothing))
 
 
 def _at_least_one(ragged: tf.RaggedTensor, value: tf.Tensor) -> tf.RaggedTensor:

@@ -1,6 +1,7 @@
 """Texts to WordPiece ids as BERT has them, in the graph."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import tensorflow as tf
@@ -51,38 +52,54 @@ class WordPieces(tf.Module):
         if len(self._features) == 1:
             return {IDS: tf.concat([start, first[:, : self._length - 2], end], axis=1)}
         second = self._pieces(tf.strings.join([batch[name] for name in self._features[1:]], separator=" \n "))
-        first, second = _cut(first, second, self._length - 3)
+        first, second = map(_heads, (first, second), self._kept(first, second))
         ids = tf.concat([start, first, end, second, end], axis=1)
         second_part = tf.concat([tf.ones_like(second), tf.ones_like(end)], axis=1)
         first_part = tf.concat([tf.zeros_like(start), tf.zeros_like(first), tf.zeros_like(end)], axis=1)
         return {IDS: ids, SEGMENTS: tf.concat([first_part, second_part], axis=1)}
 
-    def tokens(self, texts: tf.Tensor) -> Tokens:
-        """The pieces that have the ids, for one feature. See `models/text/tokens.py`."""
-        texts = valid_utf8(texts)
-        ids, *places = (part[:, : self._length - 2] for part in self._tokenizer.tokenize_with_offsets(texts))
-        starts, ends = (in_characters(texts, tf.cast(place, tf.int64)) for place in places)
-        words = ids.with_values(tf.gather(tf.constant(self._vocabulary), ids.values))
-        count = ids.nrows()
-        zero = tf.zeros([count, 1], tf.int64)
-        last = tf.cast(tf.strings.length(texts, unit="UTF8_CHAR"), tf.int64)[:, None]
-        start, end = (tf.fill([count, 1], piece) for piece in (START, END))
-        return Tokens(
-            tf.concat([start, words, end], axis=1),
-            tf.concat([zero, starts, last], axis=1),
-            tf.concat([zero, ends, last], axis=1),
+    def tokens(self, batch: Mapping[str, tf.Tensor]) -> Tokens:
+        """The pieces that have the ids. `[CLS]` is of the first text, `[SEP]` of the one that it ends. See
+        `models/text/tokens.py`."""
+        texts = {name: valid_utf8(batch[name]) for name in self._features}
+        first, *others = (self._tokens(name, text) for name, text in texts.items())
+        start = _mark(START, self._features[0], tf.zeros_like(texts[self._features[0]], tf.int64))
+        end, last = (_mark(END, name, _characters(texts[name])) for name in (self._features[0], self._features[-1]))
+        if not others:
+            return Tokens.joined([start, first.mapped(lambda part: part[:, : self._length - 2]), end])
+        second = Tokens.joined(others)
+        kept = self._kept(first.words, second.words)
+        first, second = (
+            found.mapped(partial(_heads, lengths=n)) for found, n in zip((first, second), kept, strict=True)
         )
+        return Tokens.joined([start, first, end, second, last])
+
+    def _tokens(self, name: str, texts: tf.Tensor) -> Tokens:
+        ids, *places = self._tokenizer.tokenize_with_offsets(texts)
+        starts, ends = (in_characters(texts, tf.cast(place, tf.int64)) for place in places)
+        return Tokens.of(name, ids.with_values(tf.gather(tf.constant(self._vocabulary), ids.values)), starts, ends)
 
     def _pieces(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return self._tokenizer.tokenize(valid_utf8(texts))
 
+    def _kept(self, first: tf.RaggedTensor, second: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pieces that are read of each text of a pair: half of what there is room for at least, and what the other one
+        leaves."""
+        room = self._length - 3
+        for_first = tf.minimum(
+            first.row_lengths(), room - tf.minimum(second.row_lengths(), tf.constant(room // 2, tf.int64))
+        )
+        return for_first, tf.minimum(second.row_lengths(), room - for_first)
 
-def _cut(first: tf.RaggedTensor, second: tf.RaggedTensor, room: int) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
-    """Both texts within `room` pieces: each keeps half at least, and what the other one leaves."""
-    half = tf.constant(room // 2, tf.int64)
-    for_first = tf.minimum(first.row_lengths(), room - tf.minimum(second.row_lengths(), half))
-    for_second = tf.minimum(second.row_lengths(), room - for_first)
-    return _heads(first, for_first), _heads(second, for_second)
+
+def _mark(piece: str, name: str, places: tf.Tensor) -> Tokens:
+    """A piece a text that stands nowhere in it."""
+    at = tf.RaggedTensor.from_tensor(places[:, None])
+    return Tokens.of(name, at.with_values(tf.fill(tf.shape(places), piece)), at, at)
+
+
+def _characters(texts: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.strings.length(texts, unit="UTF8_CHAR"), tf.int64)
 
 
 def _heads(ragged: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:

@@ -50,7 +50,7 @@ def command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """An INPUT is as for `trainworks predict`. Of a text, words are told that speak for the answer and against it
+    """An INPUT is as for `trainworks predict`. Of texts, words are told that speak for the answer and against it
     (integrated gradients), or their shares in the vector that the answer is made of (attention rollout); of a picture,
     places (Grad-CAM)."""
     given = click.get_current_context().get_parameter_source("steps") is not ParameterSource.DEFAULT
@@ -81,12 +81,19 @@ def _explained(model: SavedModel, rows: Iterator[Row], steps: int, method: Metho
 
 def _object(explanation: Explanation) -> dict[str, object]:
     prediction = explanation.prediction
-    answer = {"input": explanation.shown, **prediction.outputs, "scores": dict(prediction.scores)}
+    shown: object = dict(explanation.row) if explanation.several else explanation.shown
+    answer = {"input": shown, **prediction.outputs, "scores": dict(prediction.scores)}
     if explanation.heat_map:
         return {**answer, "heat_map": explanation.heat_map}
     number = "share" if explanation.shares else "attribution"
     words = [
-        {"word": word.text, "start": word.start, "end": word.end, number: word.attribution}
+        {
+            **({"feature": word.feature} if explanation.several else {}),
+            "word": word.text,
+            "start": word.start,
+            "end": word.end,
+            number: word.attribution,
+        }
         for word in explanation.words
     ]
     if explanation.shares:
@@ -95,7 +102,7 @@ def _object(explanation: Explanation) -> dict[str, object]:
 
 
 def _show(explanation: Explanation, top: int) -> None:
-    """The answer, the text with its words colored, and a line a word."""
+    """The answer, the texts with their words colored, and a line a word."""
     from rich.console import Console
 
     console = Console(
@@ -105,26 +112,32 @@ def _show(explanation: Explanation, top: int) -> None:
     if explanation.heat_map:
         console.print(_shaded(explanation), markup=False)
         return
-    console.print(_colored(explanation))
+    for name in explanation.row:
+        console.print(_colored(explanation, name))
+    width = max(map(len, explanation.row)) + 2
     for word in explanation.strongest(top):
-        console.print(f"  {explanation.number(word):>8}  {printable(word.text)}", markup=False)
+        feature = f"{printable(word.feature):{width}}" if explanation.several else ""
+        console.print(f"  {explanation.number(word):>8}  {feature}{printable(word.text)}", markup=False)
     console.print(explanation.balance, style="dim", markup=False)
     console.print()
 
 
-def _colored(explanation: Explanation) -> "Text":
+def _colored(explanation: Explanation, name: str) -> "Text":
+    """A text, under its name where there are several."""
     from rich.text import Text
 
-    colored, at = Text(), 0
-    for word in explanation.words:
-        colored.append(printable(explanation.shown[at : word.start]))
+    text, colored, at = explanation.row[name], Text(), 0
+    if explanation.several:
+        colored.append(f"{printable(name)}: ", style="bold")
+    for word in explanation.words_of(name):
+        colored.append(printable(text[at : word.start]))
         strength = round(160 * explanation.strength(word))
         color = f"rgb(0,{strength},0)" if strength > 0 else f"rgb({-strength},0,0)"
         color = f"rgb(0,{strength // 2},{strength})" if explanation.shares else color
         style = f"white on {color}" if abs(strength) > 16 else ""
-        colored.append(printable(explanation.shown[word.start : word.end]), style=style)
+        colored.append(printable(text[word.start : word.end]), style=style)
         at = word.end
-    colored.append(printable(explanation.shown[at:]))
+    colored.append(printable(text[at:]))
     return colored
 
 

@@ -1,9 +1,5 @@
 """Shares by hand, and of families' networks from the attention that their layers themselves give."""
 
-import json
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -15,7 +11,7 @@ from models.export.rollout import Attending, TextRollout, rollout
 from models.padding import pad
 from models.tasks import MultiLabel, Regression
 from schemas.artifacts import Model
-from tests.models.export.text_models import TEXTS, exported, made, network_of
+from tests.models.export.text_models import TEXTS, attributions_alone, exported, made, network_of
 
 FAMILIES = [
     ("transformer", {"width": 16, "layers": 2, "pooling": "mean"}),
@@ -25,14 +21,6 @@ FAMILIES = [
     ("bert", {"size": "tiny", "pooling": "first"}),
     ("bert", {"size": "tiny", "pooling": "max"}),
 ]
-
-ASK = """
-import json, sys
-import tensorflow as tf, tensorflow_text
-found = tf.saved_model.load(sys.argv[1]).signatures["rollout"](text=tf.constant(json.loads(sys.argv[2])))
-foreign = sorted({"keras_hub", "models", "schemas", "components"} & set(sys.modules))
-print(json.dumps({"attributions": found["attributions"].numpy().tolist(), "foreign": foreign}))
-"""
 
 
 def asked(model, texts: list[str], signature: str = "rollout") -> dict[str, np.ndarray]:
@@ -139,22 +127,33 @@ def test_the_exported_signature(tmp_path, family):
     assert [rule.verdict for rule in judge_graph(read_meta_graph(Model(tmp_path).serving), ())] == ["passed", "passed"]
 
 
+def test_shares_of_a_pair():
+    of_family, facts = made("bert", ("question", "answer"), size="tiny")
+    network, preprocess, task = network_of(of_family, facts, 2), of_family.preprocess(facts), MultiLabel(["a", "b"])
+    rollout_of = TextRollout(Attending.of(network), Reading(of_family.features, preprocess, preprocess), task)
+    batch = {"question": tf.constant(["The cat", "x", ""]), "answer": tf.constant(["sat on x", "", ""])}
+    found = {name: value.numpy() for name, value in rollout_of(batch).items()}
+    there = found["features"] != b""
+    np.testing.assert_allclose(found["attributions"].sum(axis=1), np.ones(3), atol=1e-6)
+    assert (found["attributions"][there] > 0.0).all() and not found["attributions"][~there].any()
+    assert found["features"][0].tolist() == [b"question"] * 4 + [b"answer"] * 4
+    answers = task.answers(network(pad(preprocess(batch))))
+    np.testing.assert_allclose(found["scores"], answers["scores"], atol=1e-6)
+
+
 @pytest.mark.slow
 def test_tensorflow_and_its_text_ops_are_enough(tmp_path):
     model = exported(tmp_path, "bert", size="tiny")
-    command = [sys.executable, "-c", ASK, str(Model(tmp_path).serving), json.dumps(TEXTS)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer = json.loads(done.stdout)
-    assert answer["foreign"] == []
-    np.testing.assert_allclose(answer["attributions"], asked(model, TEXTS)["attributions"], atol=1e-6)
+    alone = attributions_alone(tmp_path, "rollout", {"text": TEXTS})
+    np.testing.assert_allclose(alone, asked(model, TEXTS)["attributions"], atol=1e-6)
 
 
 @pytest.mark.parametrize("task", [Regression(), MultiLabel(["a", "b"])])
 def test_every_task_about_a_text_has_it(task):
     of_family, facts = made("transformer", width=8, layers=1)
     network, preprocess = network_of(of_family, facts, task.outputs), of_family.preprocess(facts)
-    found = TextRollout(Attending.of(network), Reading("text", preprocess, preprocess), task)(tf.constant(TEXTS))
+    reading = Reading(["text"], preprocess, preprocess)
+    found = TextRollout(Attending.of(network), reading, task)({"text": tf.constant(TEXTS)})
     answers = task.answers(network(pad(preprocess({"text": tf.constant(TEXTS)}))))
     assert found.keys() == {"tokens", "starts", "ends", "attributions", *answers}
     for name, value in answers.items():

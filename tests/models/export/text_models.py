@@ -1,6 +1,9 @@
 """Small networks of texts at random, exported as families' are."""
 
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,34 @@ from schemas.artifacts import Model
 WORDS = ["the", "cat", "sat", "中", "文", "x"]
 TEXTS = ["The cat sat on 中文 x", "", "cat"]
 
+_ASK = """
+import json, sys
+import tensorflow as tf, tensorflow_text
+folder, signature, inputs = sys.argv[1:]
+dtypes = {"steps": tf.int64}
+asked = {name: tf.constant(values, dtypes.get(name, tf.string)) for name, values in json.loads(inputs).items()}
+found = tf.saved_model.load(folder).signatures[signature](**asked)
+foreign = sorted({"keras_hub", "models", "schemas", "components"} & set(sys.modules))
+print(json.dumps({"attributions": found["attributions"].numpy().tolist(), "foreign": foreign}))
+"""
+
+
+def attributions_alone(folder: Path, signature: str, inputs: Mapping[str, Sequence[str | int]]) -> Any:
+    """What a process says that has TensorFlow and tensorflow_text alone."""
+    command = [sys.executable, "-c", _ASK, str(Model(folder).serving), signature, json.dumps(inputs)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer = json.loads(done.stdout)
+    assert answer["foreign"] == []
+    return answer["attributions"]
+
 
 def made(family: str, features: Sequence[str] = ("text",), **hyperparameters: Any) -> tuple[Family, dict[str, Any]]:
     """A family and facts that suit it."""
     found = family_class(family)
     facts = {"vocabulary": [*SPECIAL, *WORDS] if family == "bert" else WORDS, "lower_case": 1}
+    if family == "linear":
+        facts = {"ngrams": [*WORDS, "the cat", "cat the"], "idf": np.linspace(1, 2, len(WORDS) + 2, dtype=np.float32)}
     return found(found.Config.model_validate(hyperparameters), features), facts
 
 

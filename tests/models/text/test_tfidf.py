@@ -36,3 +36,15 @@ def test_the_graph_gives_what_eager_gives() -> None:
     eager = transform({"text": texts})
     assert graph[IDS].to_list() == eager[IDS].to_list()
     assert graph[WEIGHTS].to_list() == eager[WEIGHTS].to_list()
+
+
+def test_occurrences_of_a_term_share_its_weight() -> None:
+    batch = {"text": tf.constant(["The cat: cat dog!", ""])}
+    transform = tfidf()
+    taken, terms = transform(batch), transform.terms(transform.tokens(batch).words)
+    assert terms.ids.to_list() == [[0, 1, 0, 1, 2, 0, 3, 0, 0, 0, 0], []]
+    assert terms.firsts.to_list() == [[0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4], []]
+    assert terms.lengths.to_list() == [[1] * 6 + [2] * 5, []]
+    cat, dog, the_cat = taken[WEIGHTS].to_list()[0]
+    weights = [0, cat / 2, 0, cat / 2, dog, 0, the_cat, 0, 0, 0, 0]
+    np.testing.assert_allclose(terms.weights.to_list()[0], weights, rtol=1e-6)
