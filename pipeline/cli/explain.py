@@ -103,6 +103,7 @@ def _object(explanation: Explanation) -> dict[str, object]:
 
 def _show(explanation: Explanation, top: int) -> None:
     """The answer, the texts with their words colored, and a line a word."""
+    from rich.cells import cell_len, set_cell_size
     from rich.console import Console
 
     console = Console(
@@ -114,9 +115,9 @@ def _show(explanation: Explanation, top: int) -> None:
         return
     for name in explanation.row:
         console.print(_colored(explanation, name))
-    width = max(map(len, explanation.row)) + 2
+    width = max(cell_len(printable(name)) for name in explanation.row) + 2
     for word in explanation.strongest(top):
-        feature = f"{printable(word.feature):{width}}" if explanation.several else ""
+        feature = set_cell_size(printable(word.feature), width) if explanation.several else ""
         console.print(f"  {explanation.number(word):>8}  {feature}{printable(word.text)}", markup=False)
     console.print(explanation.balance, style="dim", markup=False)
     console.print()
