@@ -7,6 +7,7 @@ means zeros; so a message of a few bytes can ask for any amount of memory, which
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import ml_dtypes
@@ -62,9 +63,12 @@ _KINDS: Final[dict[int, _Kind]] = {
 }
 _ENUMS: Final = {kind.dtype: enum for enum, kind in _KINDS.items()}
 
-_FIXED_WIDTH: Final = {"float_val": 5, "double_val": 6, "scomplex_val": 9, "dcomplex_val": 12}
-"""Packed fields that stand in a message as they do in memory, and their numbers."""
 _LENGTH_DELIMITED: Final = 2
+_FIXED_WIDTH: Final = {
+    name: bytes(((number << 3) | _LENGTH_DELIMITED,))
+    for name, number in (("float_val", 5), ("double_val", 6), ("scomplex_val", 9), ("dcomplex_val", 12))
+}
+"""Packed fields that stand in a message as they do in memory, and what comes before their lengths there."""
 _FEW: Final = 32
 """So many values are sooner read one by one than copied together."""
 
@@ -112,18 +116,15 @@ def write(proto: Any, array: np.ndarray[Any, Any], *, content: bool = False) -> 
     enum = _ENUMS.get(array.dtype)
     if enum is None:
         raise TensorError(f"An array must have a type that TensorFlow has. Received: dtype={array.dtype}")
-    kind = _KINDS[enum]
-    proto.dtype = enum
-    shape = proto.tensor_shape
-    shape.SetInParent()  # a scalar has a shape, too: one without dimensions
-    for size in array.shape:
-        shape.dim.add().size = size
+    kind, head = _KINDS[enum], _head(enum, array.shape)
+    if kind.field in _FIXED_WIDTH and not content:
+        proto.MergeFromString(_packed(head, array, _FIXED_WIDTH[kind.field]))
+        return
+    proto.MergeFromString(head)
     if array.dtype.hasobject:
         proto.string_val.extend(array.ravel().tolist())
     elif content:
         proto.tensor_content = array.tobytes()
-    elif kind.field in _FIXED_WIDTH:
-        _write_packed(proto, array, _FIXED_WIDTH[kind.field])
     else:
         getattr(proto, kind.field).extend(_wide(array, kind).tolist())
 
@@ -144,7 +145,8 @@ def _shape(proto: Any) -> tuple[int, ...]:
     told = proto.tensor_shape
     if told.unknown_rank:
         raise TensorError("`tensor_shape` must be known. Received: unknown_rank=True")
-    shape = tuple([dim.size for dim in told.dim])
+    dims = told.dim
+    shape = (dims[0].size,) if len(dims) == 1 else tuple([dim.size for dim in dims])
     if len(shape) > _MAX_RANK or (shape and min(shape) < 0):
         raise TensorError(
             f"`tensor_shape` must have at most {_MAX_RANK} dimensions, none negative. Received: {list(shape[:40])}"
@@ -235,14 +237,27 @@ def _read_packed(proto: Any, kind: _Kind) -> np.ndarray[Any, Any]:
     return np.frombuffer(serialized, kind.wide, offset=len(serialized) - len(field) * kind.wide.itemsize)
 
 
-def _write_packed(proto: Any, array: np.ndarray[Any, Any], number: int) -> None:
-    """Adds a fixed-width field to a message by its serialized form, at the speed of copying."""
-    if array.size:
-        values = array.tobytes()
-        proto.MergeFromString(bytes(((number << 3) | _LENGTH_DELIMITED,)) + _varint(len(values)) + values)
+@lru_cache(maxsize=1024)
+def _head(enum: int, shape: tuple[int, ...]) -> bytes:
+    """A message without values, serialized. It is made for every answer, of few types and shapes."""
+    proto = TensorProto(dtype=enum)
+    proto.tensor_shape.SetInParent()  # a scalar has a shape, too: one without dimensions
+    for size in shape:
+        proto.tensor_shape.dim.add().size = size
+    return bytes(proto.SerializeToString())
+
+
+def _packed(head: bytes, array: np.ndarray[Any, Any], tag: bytes) -> bytes:
+    """A message with a fixed-width field, serialized at the speed of copying."""
+    if not array.size:
+        return head
+    values = array.tobytes()
+    return b"".join((head, tag, _varint(len(values)), values))
 
 
 def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
     out = bytearray()
     while number >= 0x80:
         out.append(number & 0x7F | 0x80)

@@ -65,8 +65,10 @@ class ModelManager:
         self._loader, self._poll_seconds = loader, poll_seconds
         self._labels_for_unavailable = labels_for_unavailable
         self._models: Mapping[str, Model] = {}
-        self._changed = threading.Condition()
-        """Guards versions and their states, and tells of every change of one."""
+        self._lock = threading.RLock()
+        """Guards versions and their states."""
+        self._changed = threading.Condition(self._lock)
+        """The same lock; tells of every change of a state."""
         self._configuring = threading.Lock()
         self._pool = ThreadPoolExecutor(_LOAD_THREADS, thread_name_prefix="load")
         self._over = threading.Event()
@@ -122,14 +124,14 @@ class ModelManager:
             ServingError: NOT_FOUND if it is not served, INVALID_ARGUMENT for a label nobody gave, UNAVAILABLE while the
                 model's first version is being loaded.
         """
-        with self._changed:
+        with self._lock:  # faster than the condition that it is part of
             found = self._found(name, version, label)
             found.users += 1
         return Lease(self, found)
 
     def release(self, version: Version) -> None:
         """Ends what `acquire` began; the last one closes a version that was retired."""
-        with self._changed:
+        with self._lock:
             version.users -= 1
             idle = version.is_retired and not version.users
         if idle:

@@ -63,6 +63,7 @@ class Signature:
         self.types: Mapping[str, int] = {alias: one.type for alias, one in self.inputs.items()}
         self.outputs: Mapping[str, str] = {alias: info.name for alias, info in definition.outputs.items()}
         """Alias to tensor."""
+        self.all_outputs = tuple(self.outputs)
         self.method_name: str = definition.method_name
         shapes = [info.tensor_shape for info in definition.outputs.values()]
         self._has_open_outputs = all(shape.unknown_rank or (shape.dim and shape.dim[0].size == -1) for shape in shapes)

@@ -223,7 +223,7 @@ def _check_output(alias: str, array: Array, dtype: np.dtype[Any], rows: int) -> 
 
 def _outputs(wanted: Sequence[str], signature: Signature) -> tuple[str, ...]:
     if not wanted:
-        return tuple(signature.outputs)
+        return signature.all_outputs
     for alias in wanted:
         if alias not in signature.outputs:
             raise _wrong(

@@ -74,9 +74,9 @@ class Prediction:
 
     def _inputs(self, protos: Mapping[str, Any]) -> dict[str, Array]:
         inputs = dict[str, Array]()
-        for alias, proto in protos.items():
+        for alias in protos:  # a message's map has slow `items`
             try:
-                inputs[alias] = to_array(proto, self._max_tensor_bytes)
+                inputs[alias] = to_array(protos[alias], self._max_tensor_bytes)
             except TensorError as error:
                 raise ServingError(Code.INVALID_ARGUMENT, f"tensor parsing error: {alias}: {error}") from error
         return inputs

@@ -67,7 +67,7 @@ def test_whatever_is_sent_is_answered_and_delays_nobody(
     with serve(tmp_path / "log", config, "--max_body_mib", "1", *flags) as served, Neighbour(served) as neighbour:
         quiet = neighbour.quiet_median(_QUIET_ANSWERS)
         statuses, codes = asyncio.run(_send_all(served, seed, cases))
-        slowest = neighbour.slowest_of(3 * _QUIET_ANSWERS)
+        slowest = neighbour.slowest_of(_QUIET_ANSWERS + 20)
         assert served.process.poll() is None
     print(f"statuses {dict(statuses)}, codes {dict(codes)}, quiet {quiet:.5f} s, slowest {slowest:.3f} s")  # noqa: T201
     assert neighbour.error is None
@@ -97,7 +97,7 @@ def test_whatever_is_to_be_served_the_server_stays_and_takes_the_next(
         assert served.process.poll() is None
     print(f"codes {dict(codes)}")  # noqa: T201
     assert codes.keys() <= _EXPECTED | {grpc.StatusCode.UNKNOWN}  # TF Serving's, of models that cannot be loaded
-    assert codes[grpc.StatusCode.OK] > cases / 20 and codes[grpc.StatusCode.INVALID_ARGUMENT] > cases / 10
+    assert codes[grpc.StatusCode.OK] > cases / 50 and codes[grpc.StatusCode.INVALID_ARGUMENT] > cases / 10
     _check_nothing_was_unexpected(served)
 
 
