@@ -15,7 +15,7 @@ from models.export.parts import FEATURE_MAP, MAP_RANK, POOLED, Parts
 from models.export.reading import Reading
 from models.export.rollout import Attending, TextRollout
 from models.export.steps import STEPS
-from models.export.weighted_terms import TermExplanation
+from models.export.weighted_terms import Logits, TermExplanation
 from models.padding import pad
 from models.tasks import TaskHead
 from models.text.tokens import Tokenizer
@@ -69,11 +69,11 @@ class ServingModel(tf.Module):
         self._network_resources = _lookups(network)
         self._assets = [tf.saved_model.Asset(str(path)) for path in assets]
         self._parts = Parts(network)
-        reading = _reading(preprocess, task, self._types)
-        self._of_texts = _text_explanation(network, preprocess, reading, task)
-        self._rollout = _text_rollout(network, reading, task)
         forward = _forward(self._parts, preprocess)
         self._forward = tf.function(forward, input_signature=[self._raw_specs()], autograph=False)
+        reading = _reading(preprocess, task, self._types)
+        self._rollout = _text_rollout(network, reading, task)
+        self._of_texts = _text_explanation(network, preprocess, self._logits, reading, task)
 
     def signatures(self) -> dict[str, Any]:
         """Signature name to concrete function."""
@@ -142,7 +142,10 @@ class ServingModel(tf.Module):
         return self._rollout(features)
 
     def _answer(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return self._task.answers(self._forward(features)["logits"])
+        return self._task.answers(self._logits(features))
+
+    def _logits(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return self._forward(features)["logits"]
 
     def _raw_specs(self) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec((None,), DTYPES[kind], name) for name, kind in self._types.items()}
@@ -167,7 +170,7 @@ def _reading(preprocess: "Preprocess", task: TaskHead, types: Mapping[str, Featu
 
 
 def _text_explanation(
-    network: keras.Model, preprocess: "Preprocess", reading: Reading | None, task: TaskHead
+    network: keras.Model, preprocess: "Preprocess", logits: Logits, reading: Reading | None, task: TaskHead
 ) -> TextExplanation | TermExplanation | None:
     """What explains answers about texts; None where the network reads none, or neither makes vectors of their words nor
     sums up terms."""
@@ -175,7 +178,7 @@ def _text_explanation(
         return None
     if embedding(network) is not None:
         return TextExplanation(Embedded(network), reading, task)
-    return TermExplanation.of(network, preprocess, task)
+    return TermExplanation.of(network, preprocess, logits, task)
 
 
 def _text_rollout(network: keras.Model, reading: Reading | None, task: TaskHead) -> TextRollout | None:

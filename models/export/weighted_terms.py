@@ -1,6 +1,6 @@
 """What each word adds to an answer that is a sum over terms, exactly: integrated gradients need no steps there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 import keras
@@ -16,6 +16,8 @@ from models.text.terms import Terms, TermTokenizer
 if TYPE_CHECKING:
     from models.family import Preprocess
 
+Logits = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]
+
 
 class TermExplanation:
     """Explains the answers of a `WeightedSum` of terms.
@@ -25,22 +27,22 @@ class TermExplanation:
 
     Args:
         layer: the sum.
-        network: from model inputs to its output.
-        preprocess: from raw features to terms, and back to words.
+        tokenizer: tells the terms, and their words.
+        logits: from raw features to the sum, float32 `(batch_size, outputs)`.
         task: makes answers of logits.
     """
 
-    def __init__(self, layer: WeightedSum, network: keras.Model, preprocess: TermTokenizer, task: TaskHead) -> None:
-        self._layer, self._network, self._preprocess, self._task = layer, network, preprocess, task
+    def __init__(self, layer: WeightedSum, tokenizer: TermTokenizer, logits: Logits, task: TaskHead) -> None:
+        self._layer, self._tokenizer, self._logits, self._task = layer, tokenizer, logits, task
 
     @classmethod
-    def of(cls, network: keras.Model, preprocess: "Preprocess", task: TaskHead) -> Self | None:
+    def of(cls, network: keras.Model, preprocess: "Preprocess", logits: Logits, task: TaskHead) -> Self | None:
         """None unless the network is nothing but a `WeightedSum`, and the preprocessing can tell the terms' words."""
         layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
         layer = layers[0] if len(layers) == 1 else None
         if not isinstance(layer, WeightedSum) or not isinstance(preprocess, TermTokenizer):
             return None
-        return cls(layer, network, preprocess, task)
+        return cls(layer, preprocess, logits, task)
 
     def __call__(self, features: Mapping[str, tf.Tensor], steps: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers, and for each example its words and what they add.
@@ -52,12 +54,11 @@ class TermExplanation:
         Returns:
             As `TextExplanation` does (`models/export/integrated_gradients.py`).
         """
-        tokens = self._preprocess.tokens(features)
-        logits = tf.cast(self._network(pad(self._preprocess(features)), training=False), tf.float32)
+        tokens, logits = self._tokenizer.tokens(features), self._logits(features)
         bias = tf.broadcast_to(tf.cast(self._layer.bias, tf.float32), tf.shape(logits))
         with tf.control_dependencies([largest(steps)]):
             explained = tf.identity(self._task.explained(logits, answered=logits))
-        added = self._added(tokens.words, self._preprocess.terms(tokens.words), logits)
+        added = self._added(tokens.words, self._tokenizer.terms(tokens.words), logits)
         return {
             **told(tokens, several=len(features) > 1),
             **pad({"attributions": added}),

@@ -1,6 +1,5 @@
 """What a model reads of a text that is made of several words, and of which."""
 
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
@@ -27,9 +26,6 @@ class Terms(NamedTuple):
 @runtime_checkable
 class TermTokenizer(Tokenizer, Protocol):
     """Preprocessing that can tell what words its terms are made of."""
-
-    def __call__(self, batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.RaggedTensor]:
-        """A raw batch to model inputs."""
 
     def terms(self, words: tf.RaggedTensor) -> Terms:
         """Terms of tokens' `words`."""

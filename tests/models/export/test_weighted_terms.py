@@ -10,6 +10,7 @@ from models.export.steps import MOST_STEPS
 from models.export.weighted_terms import TermExplanation
 from models.layers.weighted_sum import WeightedSum
 from models.linear import Linear, LinearHyperparameters
+from models.padding import pad
 from models.tasks import Classification, MultiLabel, Regression, TaskHead
 from models.text.tfidf import IDS, WEIGHTS
 from schemas.artifacts import Model
@@ -32,7 +33,8 @@ def explained(task: TaskHead, features: tuple[str, ...], *texts: list[str]) -> d
     network, preprocess = family.network(FACTS, task.outputs), family.preprocess(FACTS)
     network.set_weights([KERNEL[:, : task.outputs], BIAS[: task.outputs]])
     batch = {name: tf.constant(some) for name, some in zip(features, texts, strict=True)}
-    found = TermExplanation.of(network, preprocess, task)(batch, tf.ones(len(texts[0]), tf.int64))
+    explanation = TermExplanation.of(network, preprocess, lambda raw: network(pad(preprocess(raw))), task)
+    found = explanation(batch, tf.ones(len(texts[0]), tf.int64))
     return {name: value.numpy() for name, value in found.items()}
 
 
@@ -102,8 +104,9 @@ def test_what_is_more_than_a_sum_of_terms_is_not_explained():
     ids, weights = keras.Input((None,), dtype="int64", name=IDS), keras.Input((None,), name=WEIGHTS)
     inner = WeightedSum(4, 3)(ids, weights)
     network = keras.Model({IDS: ids, WEIGHTS: weights}, keras.layers.Dense(2)(inner))
-    assert TermExplanation.of(network, family.preprocess(FACTS), Classification(["a", "b"])) is None
-    assert TermExplanation.of(family.network(FACTS, 2), lambda batch: batch, Classification(["a", "b"])) is None
+    rest = (network, Classification(["a", "b"]))
+    assert TermExplanation.of(network, family.preprocess(FACTS), *rest) is None
+    assert TermExplanation.of(family.network(FACTS, 2), lambda batch: batch, *rest) is None
 
 
 @pytest.mark.slow
