@@ -104,6 +104,19 @@ class FileGroup:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Volume:
+    """How much data a step reads, and into how many parts its work falls."""
+
+    bytes: int
+    parts: int
+
+    @classmethod
+    def of_files(cls, files: Sequence[Path]) -> "Volume":
+        """Files, each of which is a part."""
+        return cls(sum(path.stat().st_size for path in files), len(files))
+
+
 class Progress(Protocol):
     """A bar for long work."""
 
@@ -174,6 +187,9 @@ class Component:
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions decide the result; part of the fingerprint."""
 
+    spread_modules: ClassVar[tuple[str, ...]] = ()
+    """Modules that its run imports, when its Beam work may be spread over processes."""
+
     def __init__(self, *, name: str | None = None, **fields: object) -> None:
         self.name = name or type(self).__name__
         self.inputs: dict[str, Promise] = {}
@@ -217,6 +233,10 @@ class Component:
     def still_valid(self) -> bool:
         """Whether a cached execution's effects outside the workspace are still there. Called on a bound component."""
         return True
+
+    def volume(self, base: Path) -> Volume | None:
+        """What there is to spread over processes; None keeps it in the run's own. Called on a bound component."""
+        return None
 
     @property
     def outputs(self) -> dict[str, type[Artifact]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from components.component import Component, Context, FileGroup, Output
+from components.component import Component, Context, FileGroup, Output, Volume
 from components.input_files import as_globs, matched_files, matched_folders, prepared_files
 from components.partials import Partials
 from components.picture_files import files_of_classes
@@ -66,6 +66,7 @@ class ExampleGen(Component):
     examples: Output[Examples]
 
     libraries: ClassVar[tuple[str, ...]] = ("apache-beam", "pyarrow", "tensorflow")
+    spread_modules: ClassVar[tuple[str, ...]] = ("components.transforms.ingest", "components.transforms.spread")
 
     def __init__(self, *, name: str | None = None, **fields: object) -> None:
         super().__init__(name=name, **fields)
@@ -93,6 +94,11 @@ class ExampleGen(Component):
             if gone := self._gone(base):
                 raise gone from error
             raise
+
+    def volume(self, base: Path) -> Volume | None:
+        """Pictures are decoded by TensorFlow's threads, on all cores."""
+        inputs = self.external_inputs(base)
+        return None if self.data.images else Volume(bytes_of(inputs), len(inputs))
 
     def _inputs(self, base: Path) -> Sequence[Path | FileGroup]:
         data = self._read

@@ -1,8 +1,9 @@
 """StatisticsGen: what is in the data, split by split."""
 
 import json
+from pathlib import Path
 
-from components.component import Component, Context, Input, Output
+from components.component import Component, Context, Input, Output, Volume
 from components.partials import Partials
 from schemas.artifacts import Examples, ExampleStatistics
 from schemas.errors import ConfigError
@@ -24,6 +25,7 @@ class StatisticsGen(Component):
     """
 
     libraries = ("apache-beam", "numpy", "tensorflow", "tensorflow-metadata")
+    spread_modules = ("components.transforms.statistics.splits",)
 
     examples: Input[Examples]
     statistics: Output[ExampleStatistics]
@@ -36,6 +38,9 @@ class StatisticsGen(Component):
 
     images: tuple[str, ...] = ()
     """Columns that hold encoded pictures, every one of which can be decoded."""
+
+    def volume(self, base: Path) -> Volume:
+        return Volume.of_files([path for name in self.examples.splits() for path in self.examples.shards(name)])
 
     def run(self, context: Context) -> None:
         """Raises a ConfigError when `text`, `images` or `label` names a column that the examples lack."""

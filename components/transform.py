@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from components.component import Component, Context, Input, Output
+from components.component import Component, Context, Input, Output, Volume
 from components.partials import Partials, key_of
 from models.registry import import_path, make_family
 from schemas.artifacts import Examples, Schema, TransformGraph
@@ -62,6 +62,7 @@ class Transform(Component):
     max_pixels: int | None = None
 
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "tensorflow-text", "apache-beam", "numpy")
+    spread_modules: ClassVar[tuple[str, ...]] = ("components.transforms.analysis", "components.transforms.materialize")
 
     def sources(self) -> Sequence[str]:
         """The family's module."""
@@ -70,6 +71,9 @@ class Transform(Component):
     def external_inputs(self, base: Path) -> Sequence[Path]:
         """What the family takes facts from."""
         return make_family(self.model, tuple(self.features), self.modality, base).files_of_facts()
+
+    def volume(self, base: Path) -> Volume:
+        return Volume.of_files([path for name in self.examples.splits() for path in self.examples.shards(name)])
 
     def run(self, context: Context) -> None:
         from components.transforms.features import RawFeatures
@@ -89,6 +93,7 @@ class Transform(Component):
 
         from components.transforms.analysis import REUSED, Analyze, KeptAnalyses, TrainingShard
         from components.transforms.beam import beam_pipeline, counted
+        from components.transforms.spread import has_pool
         from models.facts import load_facts, save_facts
 
         facts = self.transform_graph.facts
@@ -99,8 +104,9 @@ class Transform(Component):
         shards = [
             TrainingShard(shard.place, shard.path, shard.digest) for shard in self._shards() if shard.split == "train"
         ]
-        # Beam's in-process runner takes one group after the other; all others have workers for many.
-        groups = [shards] if context.beam.runner == "direct" else [[shard] for shard in shards]
+        # Beam's in-process runner takes one group after the other, unless there is a pool; all others have workers.
+        together = context.beam.runner == "direct" and not has_pool()
+        groups = [shards] if together else [[shard] for shard in shards]
         size = self._batch_size("train")
         files = [context.digest(path) if path.exists() else None for path in family.files_of_facts()]
         settings = key_of(code=context.code, model=self.model, files=files, features=features, batch_size=size)

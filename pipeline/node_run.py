@@ -97,7 +97,7 @@ def run_node(
         _check_gates(pipeline, component, standing, run_id)
         finished = _needed(component, standing, run_id)
         begin = partial(store.join_run, pipeline.name, run_id, file)
-        with taking(pipeline, place, store, run_id, begin=begin, use_cache=use_cache) as run:
+        with taking(pipeline, place, store, run_id, begin=begin, steps=[component], use_cache=use_cache) as run:
             run.terminal.line(f"{pipeline.name}: run {run_id}, step {node}")
             stored = {(e.node, name): artifact for e in finished for name, artifact in e.outputs.items()}
             walk = Walk(run, {}, stored=stored, retrying=False)

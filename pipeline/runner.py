@@ -7,7 +7,7 @@ finished stays, and the next run carries on from there. One run at a time holds 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from components.component import BlessedBefore, Component, LatestAccepted, LatestBlessed, PreviousBlessed
+from pipeline.apart.runner import Apart
 from pipeline.attempts import attempted
 from pipeline.cancellation import Canceled, Cancellation, TimedOut
 from pipeline.failure import explain, out_of_space
@@ -90,7 +91,8 @@ def run_pipeline(
         run_id = new_run_id()
         reused = History(store, pipeline.name, run_id).reusable(selection.reused)
         begin = partial(store.start_run, pipeline.name, run_id, file)
-        with taking(pipeline, place, store, run_id, begin=begin, use_cache=use_cache) as run:
+        steps = selection.active
+        with taking(pipeline, place, store, run_id, begin=begin, steps=steps, use_cache=use_cache) as run:
             return _whole(run, selection, reused)
 
 
@@ -110,20 +112,28 @@ def held(pipeline: Pipeline, place: Workspace, lineage: str | None, *, wait: flo
 
 @contextmanager
 def taking(
-    pipeline: Pipeline, place: Workspace, store: Lineage, run_id: str, *, begin: Callable[[], None], use_cache: bool
+    pipeline: Pipeline,
+    place: Workspace,
+    store: Lineage,
+    run_id: str,
+    *,
+    begin: Callable[[], None],
+    steps: Sequence[Component],
+    use_cache: bool,
 ) -> Iterator[Run]:
     """What the steps of a run share, while signals stop a step and output goes to the run's log.
 
     Args:
         begin: tells lineage of the run.
+        steps: those that may run.
     """
     history = History(store, pipeline.name, run_id)
     with Cancellation() as cancellation, captured(place.log(run_id)) as stream:
         terminal = Terminal(stream, tuple(component.name for component in pipeline.components))
         with warnings_shown(terminal.warning):
             begin()
-            with closing(DigestCache(place.root)) as digests:
-                yield Run(run_id, pipeline, place, store, digests, history, cancellation, terminal, use_cache)
+            with closing(DigestCache(place.root)) as digests, closing(Apart(pipeline.beam, steps)) as apart:
+                yield Run(run_id, pipeline, place, store, digests, history, cancellation, terminal, apart, use_cache)
 
 
 def new_run_id() -> str:

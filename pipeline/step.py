@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.component import Component
+from pipeline.apart.runner import Apart
 from pipeline.cancellation import Canceled, Cancellation, Deadline, Interrupted
 from pipeline.context import RunContext
 from pipeline.fingerprint import DigestCache, code_of, combined, ingredients
@@ -50,6 +51,7 @@ class Run:
     history: History
     cancellation: Cancellation
     terminal: Terminal
+    apart: Apart
     use_cache: bool
 
     def artifacts(self, component: Component, inputs: Stored) -> dict[str, Artifact | None]:
@@ -145,7 +147,8 @@ class _Execution:
             output.uri.mkdir()
         bound = component.bind(run.artifacts(component, self._inputs), outputs)
         with run.terminal.step(self._node) as shown:
-            bound.run(
+            run.apart.run(
+                bound,
                 RunContext(
                     pipeline=self._name,
                     run_id=run.id,
@@ -157,7 +160,7 @@ class _Execution:
                     workspace=run.workspace,
                     digests=run.digests,
                     shown=shown,
-                )
+                ),
             )
         made: dict[str, Artifact] = {name: getattr(bound, name) for name in outputs}
         for name, output in made.items():

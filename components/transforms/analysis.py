@@ -19,6 +19,7 @@ from components.partials import Partials, key_of, link_or_copy
 from components.transforms.archive import ArchiveWriter, is_sound, read_archive
 from components.transforms.beam import WriteBytes
 from components.transforms.features import RawFeatures
+from components.transforms.spread import Spread
 from components.transforms.tfrecords import BATCH_SIZE
 from models.analyzer import Analyzer
 from models.facts import save_facts
@@ -87,9 +88,8 @@ class Analyze(beam.PTransform):
         self._kept, self._batch_size = kept, batch_size
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        spread = shards | "Spread" >> beam.Reshuffle()
         dumped = all(analyzer.dump(analyzer.create()) is not None for analyzer in self._analyzers)
-        facts = self._by_shard(spread) if dumped else self._at_once(spread)
+        facts = self._by_shard(shards) if dumped else self._at_once(shards)
         return facts | "Done" >> WriteBytes(self._facts / ".done")
 
     def _by_shard(self, shards: beam.PCollection) -> beam.PCollection:
@@ -98,7 +98,7 @@ class Analyze(beam.PTransform):
         )
         return (
             shards
-            | "Analyze" >> beam.ParDo(analyze)
+            | "Analyze" >> Spread(analyze)
             | "Gather" >> beam.combiners.ToList()
             | "Extract" >> beam.Map(_extract_dumped, self._analyzers, str(self._facts))
         )
@@ -106,6 +106,7 @@ class Analyze(beam.PTransform):
     def _at_once(self, shards: beam.PCollection) -> beam.PCollection:
         return (
             shards
+            | "Spread" >> beam.Reshuffle()
             | "Prepare" >> beam.FlatMap(_prepared_batches, self._analyzers, self._features, self._batch_size)
             | "Accumulate" >> beam.CombineGlobally(CombineAnalyzers(self._analyzers))
             | "Extract" >> beam.Map(_extract, self._analyzers, str(self._facts))

@@ -21,6 +21,7 @@ from components.transforms.kept_shards import KeptShards
 from components.transforms.readers import Part, Reader, Row, Source
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.splits import Splitter
+from components.transforms.spread import Spread
 from schemas.config import DataConfig, HoldoutConfig
 from schemas.errors import DataError, TrainworksError
 from schemas.files import sha256
@@ -144,8 +145,7 @@ class Ingest(beam.PTransform):
     def expand(self, units: beam.PCollection) -> beam.PCollection:
         return (
             units
-            | "Spread" >> beam.Reshuffle()
-            | "Read and write" >> beam.ParDo(self._ingest_unit)
+            | "Read and write" >> Spread(self._ingest_unit)
             | "Merge" >> beam.CombineGlobally(_merged)
             | "To JSON" >> beam.Map(_INGESTED.dump_json)
             | "Report" >> WriteBytes(self._report)

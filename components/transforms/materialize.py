@@ -16,6 +16,7 @@ from components.transforms.features import RawFeatures
 from components.transforms.kept_shards import KeptShards
 from components.transforms.packing import packed_rows
 from components.transforms.shards import ShardWriter, WrittenShard
+from components.transforms.spread import Spread
 from components.transforms.tfrecords import BATCH_SIZE
 from components.transforms.wire import FeatureEncoder, example
 from models.dtypes import DTYPES
@@ -153,8 +154,7 @@ class Materialize(beam.PTransform):
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
         return (
             shards
-            | "Spread" >> beam.Reshuffle()
-            | "Transform" >> beam.ParDo(self._transform)
+            | "Transform" >> Spread(self._transform)
             | "Merge" >> beam.CombineGlobally(_merged)
             | "To JSON" >> beam.Map(_TRANSFORMED.dump_json)
             | "Report" >> WriteBytes(self._report)
@@ -250,12 +250,13 @@ def _records(
     batch: Mapping[str, tf.Tensor | tf.RaggedTensor], types: Mapping[str, FeatureType], keep: np.ndarray | None
 ) -> Iterator[bytes]:
     """Serialized examples of a batch, features in the order of their names; of the rows `keep` only, when given."""
-    names = sorted(batch)
-    encode = [FeatureEncoder(name, types[name]).encode for name in names]
-    columns = [_rows(batch[name]) for name in names]
-    rows = range(len(columns[0])) if keep is None else keep.tolist()
-    for row in rows:
-        yield example([piece for e, column in zip(encode, columns, strict=True) for piece in e(column[row])])
+    encoded = []
+    for name in sorted(batch):
+        column = _rows(batch[name])
+        kept = column if keep is None or len(keep) == len(column) else [column[row] for row in keep.tolist()]
+        encoded.append(map(FeatureEncoder(name, types[name]).encode, kept))
+    for row in zip(*encoded, strict=True):
+        yield example([piece for pieces in row for piece in pieces])
 
 
 def _rows(value: tf.Tensor | tf.RaggedTensor) -> list[bytes]:

@@ -16,6 +16,7 @@ import numpy as np
 from apache_beam.io.filesystems import FileSystems
 
 from components.partials import Partials
+from components.transforms.spread import Spread
 from components.transforms.statistics.duplicates import TextRows, match_texts
 from components.transforms.statistics.features import SplitStatistics
 from components.transforms.statistics.lookalikes import HashedImages, match_hashes
@@ -90,8 +91,7 @@ class WriteStatistics(beam.PTransform):
         observed = (
             pbegin
             | "Shards" >> beam.Create(shards, reshuffle=False)
-            | "Spread" >> beam.Reshuffle()
-            | "Observe" >> beam.ParDo(self._observe).with_outputs(BANDED, HASHED, main="found")
+            | "Observe" >> Spread(self._observe, BANDED, HASHED, main="found")
         )
         near = (
             observed[BANDED]

@@ -1,0 +1,61 @@
+"""The data steps give the same bytes whatever the number of processes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.real.project import PIPELINE, ROWS, Project, as_csv, make_project
+
+FILES = 3
+SETTINGS = {
+    **PIPELINE,
+    "data": {**PIPELINE["data"], "splits": {"train": "data/part-*.csv"}},
+    "model": {"family": "lstm"},
+}
+
+
+def prepared(folder: Path, workers: int) -> tuple[Project, str]:
+    project = make_project(folder, SETTINGS)
+    for part in range(FILES):
+        (folder / "data" / f"part-{part}.csv").write_bytes(as_csv(ROWS[part::FILES]))
+    finished = project.run("--to", "Transform", "--set", f"beam.workers={workers}")
+    assert finished.exit_code == 0, finished.stderr
+    return project, project.log(finished)
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    """Every file of what the steps published, but the graph's, which TensorFlow never writes the same twice."""
+    return {
+        f"{folder.parent.parent.name} {folder.parent.name}: {path.relative_to(folder)}": path.read_bytes()
+        for folder in project.published()
+        for path in folder.rglob("*")
+        if path.is_file() and "transform_fn" not in path.parts
+    }
+
+
+@pytest.mark.slow
+def test_one_process_and_several_give_the_same_bytes(tmp_path: Path) -> None:
+    alone, log_alone = prepared(tmp_path / "alone", 1)
+    spread, log_spread = prepared(tmp_path / "spread", 3)
+
+    found = contents(spread)
+    assert found == contents(alone)
+    shards = [name for name in found if "data_tfrecord-" in name]
+    assert {name.partition(":")[0] for name in shards} == {"ExampleGen examples", "Transform transformed_examples"}
+    assert len([name for name in shards if name.startswith("ExampleGen") and "Split-train" in name]) == FILES
+    for said in ("read 3 of 3 units", "looked at 9 of 9 shards", "analyzed 3 of 3 shards", "transformed 9 of 9 shards"):
+        assert said in log_alone
+        assert said in log_spread
+
+
+@pytest.mark.slow
+def test_what_one_process_kept_several_use(tmp_path: Path) -> None:
+    project, _ = prepared(tmp_path / "project", 1)
+    (project.folder / "data" / "part-9.csv").write_bytes(as_csv(ROWS[: len(ROWS) // 2]))
+
+    finished = project.run("--to", "StatisticsGen", "--set", "beam.workers=2")
+
+    assert finished.exit_code == 0, finished.stderr
+    log = project.log(finished)
+    assert "read 1 of 4 units" in log
+    assert "looked at 3 of 12 shards" in log
