@@ -56,13 +56,15 @@ class Apart:
         volume = component.volume(context.base) if self._fits(component) else None
         workers = self._workers(volume)
         later = [name for step in self._later(component) for name in step.spread_modules]
+        if not (later or component.spread_modules):
+            self.close()  # a training has more use for the memory
         try:
             if volume and workers > 1:
                 self._run_apart(component, context, workers, later)
-            else:
-                if later and volume and volume.bytes >= LEAST_BYTES and self._most() > 1:
-                    self._command(later)
-                component.run(context)
+                return
+            if later and volume and volume.bytes >= LEAST_BYTES and self._most() > 1:
+                self._command(later)
+            component.run(context)
         finally:
             if not later:
                 self.close()
