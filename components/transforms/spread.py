@@ -5,6 +5,7 @@ ParDo, and is just that where there is none. A pool gives what a DoFn yields in 
 them.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -22,6 +23,7 @@ from apache_beam.runners.worker import statesampler
 from components.processes import Said, Voice, failure, forked, log_again
 from schemas.errors import TrainworksError
 
+_log = logging.getLogger(__name__)
 _THREADS: Final = 2
 """Of TensorFlow in each process: what it reads and parses ahead."""
 
@@ -197,6 +199,7 @@ def _do(dofn: Any, element: Any, voice: Voice) -> None:
         for value in dofn.process(element) or ():
             voice.say(Said.VALUE, value)
     except Exception as error:
+        _log.exception("%s failed", type(dofn).__name__)  # Beam keeps the exception, and not where it comes from
         voice.fail(error)
     else:
         voice.say(Said.DONE, counters.counts)

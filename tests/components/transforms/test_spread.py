@@ -76,7 +76,7 @@ def main() -> None:
         pipeline.result = pipeline.run()
         said = {**KEPT, "own": os.getpid(), "counted": counted(pipeline, SEEN)}
     except Exception as error:
-        said = {"error": type(error).__name__, "message": str(error), "cause": str(error.__cause__)}
+        said = {"error": type(error).__name__, "message": str(error)}
     spread.end_pool()
     print(json.dumps(said))  # noqa: T201
 
@@ -103,7 +103,9 @@ def test_spread_raises_what_a_process_raised() -> None:
     said = with_pool(2, [1, -3, 5])
 
     assert "`-3` must be positive." in said["message"]
-    assert "DataError" in said["error"] or "DataError" in said["message"] + said["cause"]
+    assert said["error"] == "DataError"
+    assert "Work failed\nTraceback" in said["log"]
+    assert "raise DataError" in said["log"]
 
 
 def test_spread_names_the_setting_when_a_process_is_killed() -> None:

@@ -111,7 +111,7 @@ def test_an_error_in_a_process_is_told_as_if_it_were_here(start: Start, project:
     assert reason.endswith("must be better.")
     assert "Traceback" not in stderr
     log = next((project / ".trainworks").rglob("*.log")).read_text()
-    assert "spread_steps.py" in log
+    assert "ERROR components.transforms.spread: Work failed\nTraceback" in log
     assert all(ends(numbers[0]) for numbers in processes(project).values())
 
 
