@@ -62,7 +62,11 @@ class Transform(Component):
     max_pixels: int | None = None
 
     libraries: ClassVar[tuple[str, ...]] = ("tensorflow", "tensorflow-text", "apache-beam", "numpy")
-    spread_modules: ClassVar[tuple[str, ...]] = ("components.transforms.analysis", "components.transforms.materialize")
+    spread_modules: ClassVar[tuple[str, ...]] = (
+        "components.transforms.analysis",
+        "components.transforms.materialize",
+        "tensorflow_text",
+    )
 
     def sources(self) -> Sequence[str]:
         """The family's module."""
