@@ -135,6 +135,7 @@ class Bert(Pretrainable):
             "min_steps": 400,
             "batch_size": 32,
             "learning_rate": 5e-4 if hyperparameters.get("lora") else 1e-4,  # as in the papers of either
+            "precision": "auto",
             "restore_best": False,  # the rate falls to zero by plan; a small eval split picks an epoch by chance
         }
 

@@ -103,10 +103,12 @@ def encoder(loaded: keras.Model, activation: str | None = None) -> keras.Model:
     """
     import keras_hub
 
+    narrow = keras.config.dtype_policy().compute_dtype != "float32"
+
     def layer(old: keras.Layer) -> keras.Layer:
         config = old.get_config()
         if activation and isinstance(old, keras_hub.layers.TransformerEncoder):
-            config["activation"] = activation
+            config["activation"] = wide_gelu if activation == "gelu" and narrow else activation
         return type(old).from_config(config)
 
     output = loaded.output
@@ -115,6 +117,12 @@ def encoder(loaded: keras.Model, activation: str | None = None) -> keras.Model:
     named = keras.Model(clone.input, clone.output, name=BACKBONE)
     named.set_weights(whole.get_weights())
     return named
+
+
+@keras.saving.register_keras_serializable("trainworks")
+def wide_gelu(x: keras.KerasTensor) -> keras.KerasTensor:
+    """The exact GELU, computed in float32 whatever comes: the error function is slow and rough in bfloat16."""
+    return keras.ops.cast(keras.activations.gelu(keras.ops.cast(x, "float32"), approximate=False), x.dtype)
 
 
 def freeze(backbone: keras.Model, what: Freeze) -> None:

@@ -25,7 +25,7 @@ from models.training.monitor import Monitor
 from models.training.optimizers import make_optimizer
 from models.training.phases import Held, Phase, phases
 from models.training.steps import Steps, Sums
-from models.training.strategies import check_batch_size, distributed, make_strategy, precision
+from models.training.strategies import check_batch_size, distributed, make_strategy, policy_of, precision
 from schemas.config import TrainingConfig
 from schemas.errors import TrainingError
 
@@ -81,6 +81,7 @@ def fit(
             of another kind.
         TrainingError: the loss was not a finite number.
     """
+    config = config.model_copy(update={"precision": policy_of(config.precision)})
     monitor = Monitor(config.monitor, task.measures, config.early_stopping)
     strategy = make_strategy(config.strategy)
     check_batch_size(train.batch_size, strategy)

@@ -7,17 +7,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from models.training.fused_adam import FusedAdam, FusedAdamW
 from schemas.config import TrainingConfig
 
 _CLASSES = {
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "sgd": "SGD",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "lamb": "Lamb",
-    "lion": "Lion",
-    "nadam": "Nadam",
+    "adam": FusedAdam,
+    "adamw": FusedAdamW,
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adagrad": keras.optimizers.Adagrad,
+    "lamb": keras.optimizers.Lamb,
+    "lion": keras.optimizers.Lion,
+    "nadam": keras.optimizers.Nadam,
 }
 
 
@@ -65,7 +66,7 @@ def make_schedule(config: TrainingConfig, total_steps: int) -> "float | WarmupTh
 def make_optimizer(config: TrainingConfig, model: keras.Model, total_steps: int) -> keras.optimizers.Optimizer:
     """The optimizer, built on the model's variables; with loss scaling for float16. Call it in the strategy's scope."""
     without_decay = 0.0 if config.optimizer == "adamw" else None  # AdamW takes no None
-    optimizer = getattr(keras.optimizers, _CLASSES[config.optimizer])(
+    optimizer = _CLASSES[config.optimizer](
         learning_rate=make_schedule(config, total_steps),
         weight_decay=config.decay or without_decay,
         **({"momentum": config.momentum} if config.takes_momentum else {}),

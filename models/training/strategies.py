@@ -1,8 +1,10 @@
 """Where training runs: the tf.distribute strategy and the precision of arithmetic."""
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import keras
@@ -71,6 +73,29 @@ def _parts(batch: Any, places: range, replicas: int) -> tf.data.Dataset:
         return inputs, labels, tf.where(end > begin, weights, tf.fill(tf.shape(weights), FILLER))
 
     return tf.data.Dataset.range(places.start, places.stop).map(part)
+
+
+def policy_of(precision: str) -> str:
+    """The Keras dtype policy of the setting `training.precision`."""
+    if precision != "auto":
+        return precision
+    gpus = tf.config.list_physical_devices("GPU")
+    native = all(map(_is_bfloat16_of_gpu, gpus)) if gpus else _is_bfloat16_of_processor(Path("/proc/cpuinfo"))
+    return "mixed_bfloat16" if native else "float32"
+
+
+def _is_bfloat16_of_gpu(gpu: tf.config.PhysicalDevice) -> bool:
+    """Whether it is of NVIDIA's Ampere generation or later."""
+    capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+    return bool(capability >= (8, 0))
+
+
+def _is_bfloat16_of_processor(told: Path) -> bool:
+    """Whether it has AVX512-BF16 or AMX, as Linux tells, and TensorFlow's matrix products (oneDNN's) use them."""
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0" or not told.exists():
+        return False
+    flags = next((line for line in told.read_text().splitlines() if line.startswith("flags")), "").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 @contextmanager

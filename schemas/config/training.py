@@ -78,7 +78,10 @@ class TrainingConfig(Section):
     strategy: Literal["auto", "none", "mirrored"] = "auto"
     """tf.distribute strategy; `auto` is `mirrored` where there are several accelerators."""
 
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16", "auto"] = "float32"
+    """What layers compute in (a Keras dtype policy); weights, and the exported model, are float32. `auto` is
+    `mixed_bfloat16` where the GPUs or the processor multiply bfloat16 by themselves, else `float32`."""
+
     bucket_by_length: bool = True
     """Batch examples of like length, so that short texts do not pay for long ones."""
 

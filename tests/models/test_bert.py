@@ -102,6 +102,28 @@ def test_weight_decay_is_for_kernels_alone(tmp_path: Path) -> None:
     assert names == {False: {"kernel"}, True: {"bias", "embeddings", "beta", "gamma"}}
 
 
+def test_the_error_function_stays_exact_in_bfloat16(tmp_path: Path) -> None:
+    write(tmp_path / "bert")
+    keras.utils.set_random_seed(1)
+    facts = {"vocabulary": PIECES, "lower_case": 1}
+    with precision("mixed_bfloat16"):
+        network = family(tmp_path).network(facts, 3)
+    layers = [layer for layer in network._flatten_layers() if layer.name == "feedforward_intermediate_dense"]
+    x = np.linspace(-6, 6, 241, dtype=np.float32)
+    narrow = keras.ops.cast(x, "bfloat16")
+    expected = keras.activations.gelu(keras.ops.cast(narrow, "float32"), approximate=False)
+    for layer in layers:
+        found = layer.activation(narrow)
+        assert found.dtype == "bfloat16"
+        np.testing.assert_array_equal(
+            keras.ops.cast(found, "float32"), keras.ops.cast(keras.ops.cast(expected, "bfloat16"), "float32")
+        )
+    plain = family(tmp_path).network(facts, 3)
+    assert {
+        layer.activation for layer in plain._flatten_layers() if layer.name == "feedforward_intermediate_dense"
+    } == {keras.activations.gelu}
+
+
 def test_bfloat16_trains_and_a_float32_network_comes_of_it(tmp_path: Path) -> None:
     write(tmp_path / "bert")
     bert = family(tmp_path, lora={"rank": 2})

@@ -93,7 +93,7 @@ def test_a_held_out_test_split_is_judged_on(tmp_path: Path) -> None:
         ),
         (
             "training: {precision: float16}",
-            "`training.precision` must be one of `float32`, `mixed_float16` or `mixed_bfloat16`. Did you mean"
+            "`training.precision` must be one of `float32`, `mixed_float16`, `mixed_bfloat16` or `auto`. Did you mean"
             " `float32`? Received: precision='float16'",
         ),
         (

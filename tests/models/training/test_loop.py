@@ -14,7 +14,7 @@ HEAD = Classification(["a", "b", "c"])
 
 
 def config(**settings) -> TrainingConfig:
-    return TrainingConfig(**{"epochs": 3, "batch_size": 8, "learning_rate": 0.05, "steps_per_loop": 7, **settings})
+    return TrainingConfig(**{"epochs": 3, "batch_size": 8, "learning_rate": 0.03, "steps_per_loop": 7, **settings})
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_keeps_the_last_weights_where_asked(train):
 
 
 def test_loss_that_is_not_finite_stops_with_advice(train):
-    with pytest.raises(TrainingError, match=r"epoch 1, step 1\. Try a lower `training.learning_rate` \(now 0.05\)"):
+    with pytest.raises(TrainingError, match=r"epoch 1, step 1\. Try a lower `training.learning_rate` \(now 0.03\)"):
         train(build=lambda: _broken(after=np.nan))
 
 
@@ -222,7 +222,7 @@ def test_keras_callbacks_are_driven_and_come_back_with_a_checkpoint(train, tmp_p
 
     assert first.seen == ["begin", "0:accuracy", "1:accuracy"]
     assert second.seen == ["begin", "0:accuracy", "1:accuracy", "2:accuracy"]
-    assert fitted.history[1]["learning_rate"] == pytest.approx(0.05)
+    assert fitted.history[1]["learning_rate"] == pytest.approx(0.03)
 
 
 def test_early_stopping_of_keras_is_obeyed(train):
