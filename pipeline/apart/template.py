@@ -4,6 +4,7 @@ It reads commands from a socket, and ends when that does; with it, all that it f
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -14,6 +15,9 @@ from components.processes import end_with, forked
 from pipeline.apart.child import run_job
 
 COMMAND_BYTES = 1 << 16
+
+_OBJECTS = 50_000
+"""Objects from which on garbage is looked for, as the command line has it."""
 
 
 def main(descriptor: str, parent: str) -> None:
@@ -26,6 +30,7 @@ def main(descriptor: str, parent: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's own process decides what Ctrl-C means
     end_with(int(parent))
     control = socket.socket(fileno=int(descriptor))
+    gc.set_threshold(_OBJECTS)
     while True:
         command, descriptors, *_ = socket.recv_fds(control, COMMAND_BYTES, 1)
         _bury(os.WNOHANG if command else 0)
@@ -33,6 +38,7 @@ def main(descriptor: str, parent: str) -> None:
             os._exit(0)
         for module in json.loads(command)["import"]:
             importlib.import_module(module)
+        gc.freeze()  # what is imported lives on; going through it in each process would copy its memory, too
         for job in descriptors:
             forked(lambda job=job: _child(control, job))  # type: ignore[misc]
             os.close(job)
