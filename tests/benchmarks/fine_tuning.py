@@ -31,12 +31,14 @@ def checkpoint(bench: Bench) -> Path:
 def on_few_texts(
     bench: Bench, name: str, model: Mapping[str, Any], rows: Iterable[Mapping[str, str]], *, epochs: int
 ) -> Path:
-    """A pipeline file, and beside it the texts that it trains on, which need not have all labels; to measure times."""
+    """A pipeline file, and beside it the texts that it trains on, which need not have all labels; to measure times, in
+    float32 on every machine."""
     data = {"format": "csv", "splits": {"train": "texts.csv"}, "features": {"text": "text"}, "label": "label"}
     off = {"severity": "off"}
     rules = {"label_shift": off, "missing_class": off, "unknown_label": off}
     evaluation = {"require": [{"metric": "accuracy", "at_least": 0}]}
-    file = bench.pipeline(name, model, training={"epochs": epochs}, data=data, validation=rules, evaluation=evaluation)
+    training = {"epochs": epochs, "precision": "float32"}
+    file = bench.pipeline(name, model, training=training, data=data, validation=rules, evaluation=evaluation)
     with file.with_name("texts.csv").open("w", encoding="utf-8", newline="") as texts:
         writer = csv.DictWriter(texts, ["text", "label"], extrasaction="ignore")
         writer.writeheader()

@@ -1,7 +1,7 @@
 """Fine-tuning MiniLM against Hugging Face Transformers on PyTorch, and one text's answer against a bare call of Keras.
 
-Both sides of the first have the same weights, texts, batch size, limit of length and threads, and take turns. PyTorch
-stands in an environment of its own, which the first run makes (some 5 GB).
+Both sides of the first have the same weights, texts, batch size, limit of length, precision and threads, and take
+turns. PyTorch stands in an environment of its own, which the first run makes (some 5 GB).
 """
 
 import csv
