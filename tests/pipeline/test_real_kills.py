@@ -94,7 +94,7 @@ def assert_whole(project: Project, finished: Finished, expected: Finished) -> No
     assert project.half_written() == []
     assert [*(project.workspace / "scratch").glob("*/*/*")] == []
     outputs = [path.parent for path in project.published()]
-    assert len(outputs) == len(set(outputs)) == 10
+    assert len(outputs) == len(set(outputs)) == 11
     assert project.versions() == [str(finished.told["pushed_version"])]
     assert (Path(finished.told["pushed_path"]) / "saved_model.pb").is_file()
 
