@@ -44,7 +44,7 @@ def test_killed_and_resumed_training_is_bit_for_bit_the_undisturbed_one(tmp_path
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
     chance = random.Random(seed)
-    settings = {"epochs": 2, "batch_size": 8, "dropout": 0.3, "steps_per_loop": 2, "checkpoint_seconds": 0.0}
+    settings = {"epochs": 5, "batch_size": 8, "dropout": 0.3, "steps_per_loop": 2, "checkpoint_seconds": 0.0}
     settings |= {"average_weights": 0.9, "learning_rate_schedule": "cosine", "warmup_steps": 0.1}
     settings |= {"micro_batch_size": 3, "layer_decay": 0.8}
 
