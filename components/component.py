@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.artifacts import Artifact, Model
+from schemas.artifacts import Artifact, Examples, Model
 from schemas.config import BeamConfig
 from schemas.errors import ConfigError
 
@@ -112,9 +112,10 @@ class Volume:
     parts: int
 
     @classmethod
-    def of_files(cls, files: Sequence[Path]) -> "Volume":
-        """Files, each of which is a part."""
-        return cls(sum(path.stat().st_size for path in files), len(files))
+    def of_examples(cls, examples: Examples) -> "Volume":
+        """All shards, each of which is a part."""
+        shards = [path for split in examples.splits() for path in examples.shards(split)]
+        return cls(sum(path.stat().st_size for path in shards), len(shards))
 
 
 class Progress(Protocol):

@@ -40,7 +40,7 @@ class StatisticsGen(Component):
     """Columns that hold encoded pictures, every one of which can be decoded."""
 
     def volume(self, base: Path) -> Volume:
-        return Volume.of_files([path for name in self.examples.splits() for path in self.examples.shards(name)])
+        return Volume.of_examples(self.examples)
 
     def run(self, context: Context) -> None:
         """Raises a ConfigError when `text`, `images` or `label` names a column that the examples lack."""

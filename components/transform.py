@@ -77,7 +77,7 @@ class Transform(Component):
         return make_family(self.model, tuple(self.features), self.modality, base).files_of_facts()
 
     def volume(self, base: Path) -> Volume:
-        return Volume.of_files([path for name in self.examples.splits() for path in self.examples.shards(name)])
+        return Volume.of_examples(self.examples)
 
     def run(self, context: Context) -> None:
         from components.transforms.features import RawFeatures

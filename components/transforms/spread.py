@@ -12,6 +12,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
@@ -72,8 +73,8 @@ class Pool:
         self._children: list[int] = []
         for _ in range(size):
             near, far = socket.socketpair()
-            ours = [near, *self._connections]
-            self._children.append(forked(lambda far=far, ours=ours: _work(far, ours)))  # type: ignore[misc]
+            ours: list[Connection | socket.socket] = [near, *self._connections]
+            self._children.append(forked(partial(_work, far, ours)))
             far.close()
             self._connections.append(Connection(near.detach()))
 

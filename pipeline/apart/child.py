@@ -16,8 +16,7 @@ from typing import Any
 
 from components.component import Progress
 from components.processes import Said, Voice
-from pipeline.apart.job import Advanced, AskedDigest, Bar, Job
-from schemas.config import BeamConfig
+from pipeline.apart.job import Advanced, AskedDigest, Bar, Job, Surroundings
 
 
 def run_job(descriptor: int) -> None:
@@ -33,7 +32,7 @@ def run_job(descriptor: int) -> None:
     voice = Voice(connection)
     voice.log()
     try:
-        job.component.run(_Context(job, voice, answers))
+        job.component.run(_Context(**vars(job.surroundings), voice=voice, answers=answers))
         end_pool()
         voice.say(Said.DONE, {name: getattr(job.component, name) for name in job.component.outputs})
     except BaseException as error:
@@ -48,50 +47,17 @@ def _listen(connection: Connection, answers: "queue.SimpleQueue[Any]") -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@dataclass
-class _Context:
+@dataclass(frozen=True, kw_only=True)
+class _Context(Surroundings):
     """The `Context` of a step in a process of its own."""
 
-    job: Job
     voice: Voice
     answers: "queue.SimpleQueue[Any]"
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
-    def pipeline(self) -> str:
-        return self.job.pipeline
-
-    @property
-    def run_id(self) -> str:
-        return self.job.run_id
-
-    @property
-    def base(self) -> Path:
-        return self.job.base
-
-    @property
-    def beam(self) -> BeamConfig:
-        return self.job.beam
-
-    @property
-    def scratch(self) -> Path:
-        return self.job.scratch
-
-    @property
-    def partials(self) -> Path:
-        return self.job.partials
-
-    @property
-    def code(self) -> str:
-        return self.job.code
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.job.tensorboard
-
-    @property
     def logger(self) -> logging.Logger:
-        return logging.getLogger(f"trainworks.{self.job.node}")
+        return logging.getLogger(f"trainworks.{self.node}")
 
     def digest(self, path: Path) -> str:
         self.voice.say(Said.ASKED, AskedDigest(path))

@@ -3,11 +3,12 @@
 import copy
 import sys
 from contextlib import ExitStack, suppress
+from dataclasses import fields
 from multiprocessing.connection import Connection
 
 from components.component import Component, Progress
 from components.processes import Said, failure, log_again
-from pipeline.apart.job import Advanced, AskedDigest, Bar, Job
+from pipeline.apart.job import Advanced, AskedDigest, Bar, Job, Surroundings
 from pipeline.context import RunContext
 from schemas.errors import TrainworksError
 
@@ -64,15 +65,7 @@ def job_of(component: Component, context: RunContext, workers: int) -> Job:
         component=alone,
         workers=workers,
         import_path=tuple(sys.path),
-        pipeline=context.pipeline,
-        run_id=context.run_id,
-        node=context.node,
-        code=context.code,
-        base=context.base,
-        beam=context.beam,
-        scratch=context.scratch,
-        partials=context.partials,
-        tensorboard=context.tensorboard,
+        surroundings=Surroundings(**{field.name: getattr(context, field.name) for field in fields(Surroundings)}),
     )
 
 

@@ -8,12 +8,9 @@ from schemas.config import BeamConfig
 
 
 @dataclass(frozen=True)
-class Job:
-    """A bound component, its surroundings (see `Context`), and over how many processes its work may be spread."""
+class Surroundings:
+    """What a component is told of them in so many words; see `Context`."""
 
-    component: Component
-    workers: int
-    import_path: tuple[str, ...]
     pipeline: str
     run_id: str
     node: str
@@ -23,6 +20,16 @@ class Job:
     scratch: Path
     partials: Path
     tensorboard: Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bound component, its surroundings, and over how many processes its work may be spread."""
+
+    component: Component
+    workers: int
+    import_path: tuple[str, ...]
+    surroundings: Surroundings
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Such processes are forked from a template (`template.py`), which imports TensorF
 and ends after the last one that needs it. A step's process ends with the step, and at once when this one goes away.
 """
 
+import gc
 import json
 import os
 import sys
@@ -28,7 +29,7 @@ _CAN_FORK: Final = sys.platform == "linux" and bool(sys.executable)
 """Whether forked processes are sure to end with the one that forked them."""
 _CPU_LIMIT: Final = Path("/sys/fs/cgroup/cpu.max")
 
-_START: Final = "import sys; sys.path[:] = sys.argv[3:]; from pipeline.apart.template import main; main(*sys.argv[1:3])"
+_START: Final = "import sys; sys.path[:] = sys.argv[4:]; from pipeline.apart.template import main; main(*sys.argv[1:4])"
 _ENVIRONMENT: Final = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
 """Processes that prepare data leave accelerators alone, of which each would take all memory."""
 
@@ -147,7 +148,13 @@ class Apart:
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far:
             self._template = subprocess.Popen(
-                [sys.executable, "-c", _START, str(far.fileno()), str(os.getpid()), *sys.path],
+                [
+                    sys.executable,
+                    "-c",
+                    _START,
+                    *map(str, (far.fileno(), os.getpid(), gc.get_threshold()[0])),
+                    *sys.path,
+                ],
                 pass_fds=[far.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **_ENVIRONMENT},

@@ -10,27 +10,26 @@ import json
 import os
 import signal
 import socket
+from functools import partial
 
 from components.processes import end_with, forked
 from pipeline.apart.child import run_job
 
 COMMAND_BYTES = 1 << 16
 
-_OBJECTS = 50_000
-"""Objects from which on garbage is looked for, as the command line has it."""
 
-
-def main(descriptor: str, parent: str) -> None:
+def main(descriptor: str, parent: str, objects: str) -> None:
     """Obeys commands, each a JSON object: modules to `import`, then, where a socket comes along, a job to run.
 
     Args:
         descriptor: of the socket.
         parent: id of the run's process.
+        objects: from so many on it looks for garbage.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's own process decides what Ctrl-C means
     end_with(int(parent))
     control = socket.socket(fileno=int(descriptor))
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(int(objects))
     while True:
         command, descriptors, *_ = socket.recv_fds(control, COMMAND_BYTES, 1)
         _bury(os.WNOHANG if command else 0)
@@ -40,7 +39,7 @@ def main(descriptor: str, parent: str) -> None:
             importlib.import_module(module)
         gc.freeze()  # what is imported lives on; going through it in each process would copy its memory, too
         for job in descriptors:
-            forked(lambda job=job: _child(control, job))  # type: ignore[misc]
+            forked(partial(_child, control, job))
             os.close(job)
 
 

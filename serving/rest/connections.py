@@ -67,7 +67,7 @@ class Connection(HttpToolsProtocol):
             if not self._is_answered(cycle, application):
                 super()._start_asgi_task(cycle, application)
             elif is_beginning:
-                self._known = _known(data, cycle, application)
+                self._known = _remembered(data, cycle, application)
         self._is_receiving = False
         if self._unfinished_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("A header is too long.")
@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
             raise httptools.HttpParserError("headers are too long")
 
 
-def _known(data: bytes, cycle: RequestResponseCycle, application: Any) -> _Known | None:
+def _remembered(data: bytes, cycle: RequestResponseCycle, application: Any) -> _Known | None:
     """A request's head, if it and its body are all of `data`, and every repetition would mean the same."""
     head = data[: len(data) - len(cycle.body)]
     is_whole = head.find(_END) == len(head) - len(_END) and data.endswith(cycle.body)
