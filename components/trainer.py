@@ -83,7 +83,7 @@ class Trainer(Component):
         spec, facts = feature_spec(self.transform_graph.transformed_schema), load_facts(self.transform_graph.facts)
         preprocess = family.preprocess(facts) if is_raw(spec) else None
         train, validation = (
-            self._batches(split, spec, preprocess, context.scratch) for split in ("train", self.eval_split)
+            self._batches(split, spec, preprocess, family, context.scratch) for split in ("train", self.eval_split)
         )
         head = self._head(train, family, facts)
         on_device = self._augment(head) if self.training.augment_on == "device" else None
@@ -143,7 +143,9 @@ class Trainer(Component):
         context.logger.info("%s", told)
         self.model.properties["warm_start"] = told
 
-    def _batches(self, split: str, spec: "FeatureSpec", preprocess: "Preprocess | None", scratch: Path) -> "Batches":
+    def _batches(
+        self, split: str, spec: "FeatureSpec", preprocess: "Preprocess | None", family: "Family", scratch: Path
+    ) -> "Batches":
         from models.training.dataset import Batches
 
         return Batches(
@@ -152,6 +154,7 @@ class Trainer(Component):
             self.training.batch_size,
             name=split,
             bucket_by_length=self.training.bucket_by_length,
+            length_multiple=family.length_multiple,
             seed=self.training.seed,
             preprocess=preprocess,
             pixels_folder=scratch / "pixels" if self.training.cache == "disk" else None,

@@ -37,6 +37,10 @@ SIZES: Final[Mapping[str, Size]] = {
 """Names of Turc et al., "Well-Read Students Learn Better" (arXiv:1908.08962)."""
 
 
+_LENGTHS: Final = 8
+"""Lengths of batches are multiples of this."""
+
+
 class LoraHyperparameters(Hyperparameters):
     """Small matrices that learn beside the weights of the attention (LoRA, arXiv:2106.09685)."""
 
@@ -138,6 +142,11 @@ class Bert(Pretrainable):
             "precision": "auto",
             "restore_best": False,  # the rate falls to zero by plan; a small eval split picks an epoch by chance
         }
+
+    @property
+    def length_multiple(self) -> int:
+        """So many ids that there are 24 lengths up to the default limit, which no batch may exceed."""
+        return 1 if self.config.sequence_length % _LENGTHS else _LENGTHS
 
     def files(self) -> Sequence[Path]:
         """The folder of `weights`, where it is one."""

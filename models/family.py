@@ -63,6 +63,12 @@ class Family(ABC):
 
     base: Path = Path()
 
+    @property
+    def length_multiple(self) -> int:
+        """What lengths of training batches are rounded up to multiples of: a network of kernels that are compiled for
+        each length wants few different ones."""
+        return 1
+
     def __init__(self, hyperparameters: Any, features: Sequence[str]) -> None:
         self.config = hyperparameters
         self.features = tuple(features)

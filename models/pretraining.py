@@ -61,6 +61,10 @@ class PretrainedFamily(Family):
         super().__init__(family.config, family.features)
         self.family, self.base = family, family.base
 
+    @property
+    def length_multiple(self) -> int:
+        return self.family.length_multiple
+
     def analyzers(self) -> Sequence[Analyzer[Any]]:
         return self.family.analyzers()
 

@@ -103,12 +103,17 @@ def encoder(loaded: keras.Model, activation: str | None = None) -> keras.Model:
     """
     import keras_hub
 
+    from models.layers.encoder_kernels import kernels_pay
+    from models.layers.fused_encoder import FusedEncoder
+
     narrow = keras.config.dtype_policy().compute_dtype != "float32"
 
     def layer(old: keras.Layer) -> keras.Layer:
         config = old.get_config()
         if activation and isinstance(old, keras_hub.layers.TransformerEncoder):
             config["activation"] = wide_gelu if activation == "gelu" and narrow else activation
+            if activation == "gelu" and narrow and not config["normalize_first"] and kernels_pay():
+                return FusedEncoder.from_config(config)
         return type(old).from_config(config)
 
     output = loaded.output

@@ -55,9 +55,9 @@ Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
 class Batches:
     """The batches of one split: `(inputs, label, weight)`.
 
-    `inputs` maps a name to a dense tensor `(batch_size, ...)`, padded to the batch's longest; `label` is int64 or
-    float32, `(batch_size,)` or as wide as its shape in the schema says, `weight` float32 `(batch_size,)`. The last
-    batch may be smaller; every example comes once an epoch.
+    `inputs` maps a name to a dense tensor `(batch_size, ...)`, padded to the batch's longest, or a
+    little more; `label` is int64 or float32, `(batch_size,)` or as wide as its shape in the schema says, `weight`
+    float32 `(batch_size,)`. The last batch may be smaller; every example comes once an epoch.
 
     Args:
         shards: TFRecord files, in order.
@@ -65,6 +65,7 @@ class Batches:
         batch_size: examples a batch, over all replicas.
         name: the split's name, for messages.
         bucket_by_length: put examples of like length together.
+        length_multiple: lengths of batches are rounded up to multiples of this.
         seed: with the epoch's number, decides the order.
         cache_bytes: a split up to this size is kept in memory.
         preprocess: from raw features to model inputs, where examples hold raw features.
@@ -89,6 +90,7 @@ class Batches:
         *,
         name: str = "train",
         bucket_by_length: bool = True,
+        length_multiple: int = 1,
         seed: int = 0,
         cache_bytes: int = CACHE_BYTES,
         preprocess: "Preprocess | None" = None,
@@ -99,6 +101,7 @@ class Batches:
         self.batch_size, self._seed, self._cache_bytes = batch_size, seed, cache_bytes
         self._prepare = Preparation(spec, preprocess)
         self._bucket = bucket_by_length and self._prepare.ragged
+        self._length_multiple = length_multiple
         self.class_weights: Sequence[float] | None = None
         self.augment: Augment | None = None
         self.evaluated_as: Augment | None = None
@@ -303,7 +306,8 @@ class Batches:
     ) -> tf.data.Dataset:
         def batch(index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             mine = rows[index * self.batch_size : (index + 1) * self.batch_size]
-            return _apart(pad({name: tf.gather(value, mine) for name, value in parsed.items()}))
+            rows_of = {name: tf.gather(value, mine) for name, value in parsed.items()}
+            return _apart(pad(rows_of, self._length_multiple))
 
         return tf.data.Dataset.from_tensor_slices(batches).map(batch)
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from models.bert import SIZES, Bert, BertHyperparameters
+from models.layers.fused_encoder import FusedEncoder
+from models.pretraining import PretrainedFamily
 from models.tasks import Classification
 from models.training.optimizers import make_optimizer, undecayed
 from models.training.steps import Steps
@@ -122,6 +124,25 @@ def test_the_error_function_stays_exact_in_bfloat16(tmp_path: Path) -> None:
     assert {
         layer.activation for layer in plain._flatten_layers() if layer.name == "feedforward_intermediate_dense"
     } == {keras.activations.gelu}
+
+
+def test_kernels_are_of_bfloat16_and_of_one_replica_alone(tmp_path: Path) -> None:
+    write(tmp_path / "bert")
+    facts = {"vocabulary": PIECES, "lower_case": 1}
+
+    def fused(policy: str) -> int:
+        with precision(policy):
+            layers = family(tmp_path).network(facts, 3)._flatten_layers()
+        return sum(isinstance(layer, FusedEncoder) for layer in layers)
+
+    assert fused("float32") == 0
+    assert fused("mixed_bfloat16") == (0 if tf.config.list_physical_devices("GPU") else 2)
+
+
+def test_lengths_of_batches_are_few_and_none_exceeds_the_limit(tmp_path: Path) -> None:
+    assert family(tmp_path, sequence_length=192).length_multiple == 8
+    assert family(tmp_path, sequence_length=12).length_multiple == 1
+    assert PretrainedFamily(family(tmp_path, sequence_length=64)).length_multiple == 8
 
 
 def test_bfloat16_trains_and_a_float32_network_comes_of_it(tmp_path: Path) -> None:

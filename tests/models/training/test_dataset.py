@@ -64,6 +64,17 @@ def test_buckets_save_padding(make_batches):
     assert cells(make_batches(300)) < 0.7 * cells(make_batches(300, bucket_by_length=False))
 
 
+def test_lengths_may_be_few(make_batches):
+    plain, rounded = make_batches(300), make_batches(300, length_multiple=8)
+    for (inputs, labels, _), (more, same, _) in zip(plain.training(2), rounded.training(2), strict=True):
+        length, longer = inputs["tokens"].shape[1], more["tokens"].shape[1]
+        assert longer % 8 == 0 and 0 <= longer - length < 8
+        np.testing.assert_array_equal(more["tokens"][:, :length], inputs["tokens"])
+        assert not more["tokens"][:, length:].numpy().any()
+        np.testing.assert_array_equal(same, labels)
+    assert {inputs["tokens"].shape[1] % 8 for inputs, _, _ in rounded.evaluation()} == {0}
+
+
 def test_evaluation_sorts_by_length(make_batches):
     widths = [inputs["tokens"].shape[1] for inputs, _, _ in make_batches(300).evaluation()]
 
