@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -57,8 +57,9 @@ _METHODS: Final = {
     "metadata": "GetModelMetadata",
 }
 _SMALL_BYTES: Final = 16 << 10
-_JSON: Final = (b"content-type", b"application/json")
-_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+_JSON: Final = ((b"content-type", b"application/json"),)
+_TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_LAST: Final = (b"connection", b"close")
 
 _log = logging.getLogger(__name__)
 
@@ -96,16 +97,26 @@ class _Request:
     headers: Mapping[bytes, bytes]
     receive: Any
     call: Call
-    headers_out: list[tuple[bytes, bytes]] = field(default_factory=lambda: [_JSON])
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head of a request says that may be answered at once: what is asked, and by whom."""
+
+    path: str
+    route: Route
+    authorization: str | None
+    peer: str
+    is_loopback: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: an HTTP status, headers but for the body's length, and the body."""
+    """What goes back: an HTTP status, the body, and headers but for the body's length."""
 
     status: int
-    headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = _JSON
 
 
 class Application:
@@ -145,58 +156,64 @@ class Application:
         """ASGI 3."""
         start = time.perf_counter()
         request = _request(scope, receive)
+        call = request.call
         try:
-            status, body = await self._answer(request)
+            answer = await self._answer(request)
         except GoneError:
-            request.call.code, status, body = Code.CANCELLED, 499, b""
+            call.code, answer = Code.CANCELLED, Answer(499, b"")
         except Exception as error:
-            status, body = _failed(request, error)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [*request.headers_out, (b"content-length", b"%d" % len(body))],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
-        if request.call.method:
-            self._tell(request.call, len(body), start)
+            answer = _failed(request.method, request.path, call, error)
+        headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        if call.method:
+            self._tell(call, len(answer.body), start)
 
-    def at_once(self, scope: Any, body: bytes | bytearray) -> Answer | None:
+    def head_of(self, scope: Any) -> Head | None:
+        """The head of a request that `at_once` may have an answer to; None if it has none."""
+        headers = dict(scope["headers"])
+        if scope["method"] != "POST" or b"content-encoding" in headers:
+            return None
+        try:
+            route = route_of("POST", scope["path"])
+        except (ServingError, NotFoundError):
+            return None  # which is told in the ordinary way
+        peer = _peer(scope)
+        return Head(scope["path"], route, _authorization(headers), peer, _is_loopback(peer))
+
+    def at_once(self, head: Head, body: bytes) -> Answer | None:
         """The answer to a request that has come whole, if it is small and its model is known to be quick.
 
         Otherwise None, and nothing has happened: it is to be called as ASGI has it.
         """
-        start = time.perf_counter()
-        request = _request(scope, None)
-        if len(body) > _SMALL_BYTES or request.method != "POST" or b"content-encoding" in request.headers:
+        if len(body) > _SMALL_BYTES:
             return None
+        start, route = time.perf_counter(), head.route
         try:
-            route, parsed = route_of("POST", request.path), orjson.loads(body)
+            parsed = orjson.loads(body)
             signature = _signature(parsed)
             lease = self._models.acquire(route.model, route.version, route.label)
-        except (ServingError, NotFoundError, ValueError, AttributeError):
+        except (ServingError, ValueError, AttributeError):
             return None  # which is told in the ordinary way
         with lease as servable:
             if not servable.is_quick(signature):
                 return None
-            call = request.call
-            call.method, call.model = _METHODS[route.verb], route.model
+            call = Call("rest", _METHODS[route.verb], head.peer, model=route.model)
             try:
-                call.who = self._admitted("predict", request)
+                call.who = self._gate.admit("predict", head.authorization, loopback=head.is_loopback)
                 call.request_bytes, call.version = len(body), servable.version
-                status, content = 200, _computed(servable, route, parsed, signature)
+                answer = Answer(200, _computed(servable, route, parsed, signature))
             except Exception as error:
-                status, content = _failed(request, error)
-        self._tell(call, len(content), start)
-        return Answer(status, request.headers_out, content)
+                answer = _failed("POST", head.path, call, error)
+        self._tell(call, len(answer.body), start)
+        return answer
 
     def _tell(self, call: Call, sent: int, start: float) -> None:
         call.response_bytes, call.seconds = sent, time.perf_counter() - start
         for listener in self._listeners:
             listener(call)
 
-    async def _answer(self, request: _Request) -> tuple[int, bytes]:
+    async def _answer(self, request: _Request) -> Answer:
         if request.path in (LIVE, READY):
             return self._probe(request)
         if request.path in self._pages:
@@ -206,7 +223,7 @@ class Application:
         call.method, call.model = _METHODS[route.verb], route.model
         call.who = self._admitted("predict", request)
         if route.verb in ("status", "metadata"):
-            return 200, await self._in_thread(self._told, route, call)
+            return Answer(200, await self._in_thread(self._told, route, call))
         body, is_packed = await read_body(request.receive, request.headers, self._limits.max_body_bytes)
         call.request_bytes = len(body)
         if not is_packed and len(body) <= _SMALL_BYTES:
@@ -215,9 +232,9 @@ class Application:
             with self._models.acquire(route.model, route.version, route.label) as servable:
                 if servable.is_quick(signature):
                     call.version = servable.version
-                    return 200, _computed(servable, route, parsed, signature)
-            return 200, await self._in_thread(self._asked, route, call, parsed)
-        return 200, await self._in_thread(self._read_and_asked, route, call, body, is_packed)
+                    return Answer(200, _computed(servable, route, parsed, signature))
+            return Answer(200, await self._in_thread(self._asked, route, call, parsed))
+        return Answer(200, await self._in_thread(self._read_and_asked, route, call, body, is_packed))
 
     def _read_and_asked(self, route: Route, call: Call, body: bytes, is_packed: bool) -> bytes:
         content = unpacked(body, self._limits.max_body_bytes) if is_packed else body
@@ -255,28 +272,33 @@ class Application:
     def _done(self, _: Any) -> None:
         self._taken -= 1
 
-    def _probe(self, request: _Request) -> tuple[int, bytes]:
-        request.headers_out = [_TEXT]
+    def _probe(self, request: _Request) -> Answer:
         _check_get(request)
         if request.path == LIVE or self.is_ready():
-            return 200, b"ok\n"
-        return 503, b"not ready\n"
+            return Answer(200, b"ok\n", _TEXT)
+        return Answer(503, b"not ready\n", _TEXT)
 
-    async def _page(self, request: _Request, page: Page) -> tuple[int, bytes]:
+    async def _page(self, request: _Request, page: Page) -> Answer:
         _check_get(request)
         self._admitted(page.role, request)
-        request.headers_out = [(b"content-type", page.content_type.encode("latin-1"))]
-        return 200, await self._in_thread(page.content)
+        content = await self._in_thread(page.content)
+        return Answer(200, content, ((b"content-type", page.content_type.encode("latin-1")),))
 
     def _admitted(self, role: Role, request: _Request) -> str:
-        header = request.headers.get(b"authorization")
-        shown = None if header is None else header.decode("latin-1")
-        return self._gate.admit(role, shown, loopback=_is_loopback(request.call.peer))
+        return self._gate.admit(role, _authorization(request.headers), loopback=_is_loopback(request.call.peer))
 
 
 def _request(scope: Any, receive: Any) -> _Request:
-    peer = (scope.get("client") or ("", 0))[0]
-    return _Request(scope["method"], scope["path"], dict(scope["headers"]), receive, Call("rest", "", peer))
+    return _Request(scope["method"], scope["path"], dict(scope["headers"]), receive, Call("rest", "", _peer(scope)))
+
+
+def _peer(scope: Any) -> str:
+    return str((scope.get("client") or ("", 0))[0])
+
+
+def _authorization(headers: Mapping[bytes, bytes]) -> str | None:
+    header = headers.get(b"authorization")
+    return None if header is None else header.decode("latin-1")
 
 
 def _signature(parsed: Mapping[str, Any]) -> str:
@@ -299,23 +321,20 @@ def _computed(servable: Any, route: Route, parsed: Mapping[str, Any], signature:
     return answers.dump(values_answer(servable.regress(signature, examples)))
 
 
-def _failed(request: _Request, error: Exception) -> tuple[int, bytes]:
+def _failed(method: str, path: str, call: Call, error: Exception) -> Answer:
     """The answer to a request that failed."""
-    request.headers_out = [_JSON]
     if isinstance(error, NotFoundError):
-        return 404, _error_body(f"Not found: {request.path[:256]}")
+        return Answer(404, _error_body(f"Not found: {path[:256]}"))
     if isinstance(error, RefusedError):
-        request.call.code = error.code
-        request.headers_out.append((b"connection", b"close"))  # whatever else it sends is not read
-        return error.status, _error_body(error.message)
+        call.code = error.code
+        return Answer(error.status, _error_body(error.message), (*_JSON, _LAST))  # whatever else it sends is not read
     if isinstance(error, ServingError):
-        request.call.code = error.code
-        if error.code is Code.UNAUTHENTICATED:
-            request.headers_out.append((b"www-authenticate", b"Bearer"))
-        return HTTP_STATUS[error.code], _error_body(error.message)
-    _log.error("%s %s failed unexpectedly", request.method, request.path, exc_info=error)
-    request.call.code = Code.INTERNAL
-    return 500, _error_body(f"{request.method} failed unexpectedly: {type(error).__name__}")
+        call.code = error.code
+        asking = ((b"www-authenticate", b"Bearer"),) if error.code is Code.UNAUTHENTICATED else ()
+        return Answer(HTTP_STATUS[error.code], _error_body(error.message), (*_JSON, *asking))
+    _log.error("%s %s failed unexpectedly", method, path, exc_info=error)
+    call.code = Code.INTERNAL
+    return Answer(500, _error_body(f"{method} failed unexpectedly: {type(error).__name__}"))
 
 
 def _error_body(message: str) -> bytes:

@@ -2,18 +2,19 @@
 
 An ASGI server makes a task of every request. A small model takes less time than that: so a request that has come whole
 is first shown to the application, which may answer it on the spot. Clients that keep their connection send the same
-head (request line and headers, to the byte) again and again; that is not parsed again.
+head (request line and headers, to the byte) again and again; that is not parsed again. Nor does every request set and
+stop a timer: now and then somebody looks for connections that wait, or are idle, for too long.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from serving.rest.application import Answer
+from serving.rest.application import Answer, Head
 
 MAX_HEADER_BYTES: Final = 32 << 10
 _REMEMBERED_BYTES: Final = 4 << 10
@@ -27,10 +28,21 @@ _FRAMING: Final = {b"transfer-encoding", b"upgrade", b"expect"}
 class _Known:
     """A head that was parsed, what it is the head of, and how long its requests are."""
 
-    head: bytes
+    text: bytes
     size: int
+    head: Head
     cycle: RequestResponseCycle
     application: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """How an answer begins, down to its length, and what that was made of."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    default_headers: Sequence[tuple[bytes, bytes]]
+    text: bytes
 
 
 class Connection(HttpToolsProtocol):
@@ -48,6 +60,10 @@ class Connection(HttpToolsProtocol):
     """Of the last request that came whole and alone, and was answered at once."""
     _is_between = True
     """Whether what comes next begins a request."""
+    _idle_since: float | None = None
+    """As time.monotonic tells; None before the first answer, and from the first byte of a request to its answer."""
+    _beginning: _Beginning | None = None
+    """Of the last answer."""
 
     def connection_made(self, transport: Any) -> None:
         """A connection that never sends anything waits, too."""
@@ -56,6 +72,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came."""
+        self._idle_since = None
         if self._is_answered_as_before(data):
             return
         is_beginning, self._known = self._is_between, None
@@ -64,10 +81,11 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         while self._begun is not None:
             (cycle, application), self._begun = self._begun, None
-            if not self._is_answered(cycle, application):
+            head = application.head_of(cycle.scope) if _is_whole(cycle) else None
+            if head is None or not self._is_answered(cycle, application, head, bytes(cycle.body)):
                 super()._start_asgi_task(cycle, application)
             elif is_beginning:
-                self._known = _remembered(data, cycle, application)
+                self._known = _remembered(data, cycle, application, head)
         self._is_receiving = False
         if self._unfinished_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("A header is too long.")
@@ -102,12 +120,25 @@ class Connection(HttpToolsProtocol):
         self._unfinished_bytes = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer was sent."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = time.monotonic()
+
     def cut_if_waiting(self, seconds: float, now: float) -> bool:
-        """Ends a connection that has waited for so long."""
-        if self.waiting_since is None or now - self.waiting_since < seconds or self.transport.is_closing():
+        """Ends a connection that has waited for so long, or closes one that is idle for as long as it may be kept."""
+        if self.transport.is_closing():
             return False
-        self.transport.abort()
-        return True
+        if self.waiting_since is not None and now - self.waiting_since >= seconds:
+            self.transport.abort()
+            return True
+        if self._idle_since is not None and now - self._idle_since >= self.timeout_keep_alive:
+            self.transport.close()
+        return False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """A request has begun; the rest of it may be in what was received with its beginning."""
@@ -119,32 +150,41 @@ class Connection(HttpToolsProtocol):
     def _is_answered_as_before(self, data: bytes) -> bool:
         """Whether what came is one request with the head of the last one, and the application had an answer ready."""
         known = self._known
-        if known is None or len(data) != known.size or not data.startswith(known.head):
+        if known is None or len(data) != known.size or not data.startswith(known.text):
             return False
         cycle = known.cycle
         if not self._is_between or not cycle.response_complete:
             return False
         cycle.response_started = cycle.response_complete = False
-        cycle.body = bytearray(data[len(known.head) :])
-        is_answered = self._is_answered(cycle, known.application)
-        if is_answered:
-            self._unset_keepalive_if_required()
-        else:
-            cycle.response_started = cycle.response_complete = True
-        return is_answered
+        body = data[len(known.text) :]
+        if self._is_answered(cycle, known.application, known.head, body):
+            return True
+        cycle.response_started = cycle.response_complete = True
+        return False
 
-    def _is_answered(self, cycle: RequestResponseCycle, application: Any) -> bool:
-        """Whether the request had come whole, and the application had an answer ready."""
-        is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and not self.flow.write_paused
-        if cycle.more_body or not is_plain or self.transport.is_closing():
+    def _is_answered(self, cycle: RequestResponseCycle, application: Any, head: Head, body: bytes) -> bool:
+        """Whether the application had an answer ready to a request that has come whole."""
+        if not cycle.keep_alive or self.flow.write_paused or self.transport.is_closing():
             return False
-        answer = application.at_once(cycle.scope, cycle.body)
+        answer = application.at_once(head, body)
         if answer is None:
             return False
         # Sent once everybody's requests that came at the same time are answered: each send may wake up a client, and
         # what it does next keeps those who wait for this thread waiting.
-        self.loop.call_soon(self._send, cycle, _response(answer, cycle.default_headers))
+        self.loop.call_soon(self._send, cycle, self._response(answer))
         return True
+
+    def _response(self, answer: Answer) -> bytes:
+        """An answer as it is sent. All answers within a second begin in the same way, but for those that failed."""
+        defaults, last = self.server_state.default_headers, self._beginning
+        if (
+            last is None
+            or last.default_headers is not defaults
+            or last.headers is not answer.headers
+            or last.status != answer.status
+        ):
+            last = self._beginning = _beginning(answer, defaults)
+        return b"%b%d\r\n\r\n%b" % (last.text, len(answer.body), answer.body)
 
     def _send(self, cycle: RequestResponseCycle, response: bytes) -> None:
         if cycle.disconnected:
@@ -162,24 +202,25 @@ class Connection(HttpToolsProtocol):
             raise httptools.HttpParserError("headers are too long")
 
 
-def _remembered(data: bytes, cycle: RequestResponseCycle, application: Any) -> _Known | None:
+def _is_whole(cycle: RequestResponseCycle) -> bool:
+    """Whether all of a request has come, and its client does not wait to be told to go on."""
+    return not cycle.more_body and not cycle.waiting_for_100_continue
+
+
+def _remembered(data: bytes, cycle: RequestResponseCycle, application: Any, head: Head) -> _Known | None:
     """A request's head, if it and its body are all of `data`, and every repetition would mean the same."""
-    head = data[: len(data) - len(cycle.body)]
-    is_whole = head.find(_END) == len(head) - len(_END) and data.endswith(cycle.body)
+    text = data[: len(data) - len(cycle.body)]
+    is_whole = text.find(_END) == len(text) - len(_END) and data.endswith(cycle.body)
     if (
         not is_whole
-        or len(head) > _REMEMBERED_BYTES
+        or len(text) > _REMEMBERED_BYTES
         or not _FRAMING.isdisjoint(name for name, _ in cycle.scope["headers"])
     ):
         return None
-    return _Known(head, len(data), cycle, application)
+    return _Known(text, len(data), head, cycle, application)
 
 
-def _response(answer: Answer, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    lines = [b"%b: %b\r\n" % header for header in (*default_headers, *answer.headers)]
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (
-        STATUS_LINE[answer.status],
-        b"".join(lines),
-        len(answer.body),
-        answer.body,
-    )
+def _beginning(answer: Answer, default_headers: Sequence[tuple[bytes, bytes]]) -> _Beginning:
+    lines = b"".join(b"%b: %b\r\n" % header for header in (*default_headers, *answer.headers))
+    text = b"%b%bcontent-length: " % (STATUS_LINE[answer.status], lines)
+    return _Beginning(answer.status, answer.headers, default_headers, text)

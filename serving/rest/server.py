@@ -23,10 +23,9 @@ from serving.tls import Tls
 
 logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # whoever sends garbage must not fill the log
 
-_KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
 _SWEEPS: Final = 4
-"""How often slow senders are looked for while one may wait."""
+"""How often connections are looked through while one may wait, or be idle."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class RestOptions:
         port: the port; 0 for one that is free.
         limits: how much it takes.
         request_seconds: how long a client may take to send a request.
+        keep_alive_seconds: how long a connection is kept when it was answered and sends nothing more; it may be a
+            little longer.
         tls: the certificates; None for plain text.
     """
 
@@ -45,6 +46,7 @@ class RestOptions:
     port: int = 8501
     limits: Limits = field(default_factory=Limits)
     request_seconds: float = 30.0
+    keep_alive_seconds: int = 75
     tls: Tls | None = None
 
 
@@ -103,7 +105,7 @@ class RestServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=self._options.keep_alive_seconds,
         )
         config.load()
         if self._options.tls is not None:
@@ -124,10 +126,10 @@ class RestServer:
                 await sweeper
 
     async def _sweep(self) -> None:
-        """Cuts off those who take too long to send a request."""
+        """Cuts off those who take too long to send a request, or send none any more."""
         seconds = self._options.request_seconds
         while True:
-            await asyncio.sleep(seconds / _SWEEPS)
+            await asyncio.sleep(min(seconds, self._options.keep_alive_seconds) / _SWEEPS)
             now = time.monotonic()
             connections: list[Any] = list(self._server.server_state.connections)
             for connection in connections:

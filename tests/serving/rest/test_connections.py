@@ -4,6 +4,8 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +192,37 @@ def test_a_known_head_is_answered_before_the_server_ends(models: ModelManager) -
         server.stop(5)
         assert _answers(client, 1) == [(200, b'{"predictions":[3.0]}')]
         assert client.recv(1) == b""
+
+
+def _dates(client: socket.socket, count: int) -> list[str]:
+    """What so many answers to the same request say of the time."""
+    dates = []
+    for _ in range(count):
+        client.sendall(_request('{"instances":[1]}'))
+        received = b""
+        while not received.endswith(b"]}"):
+            received += client.recv(4096)
+        dates += [line.decode() for line in received.split(b"\r\n") if line.startswith(b"date: ")]
+    return dates
+
+
+def test_answers_of_a_known_head_tell_the_time(rest: Rest, parsed: list[bytes]) -> None:
+    with _connected(rest.port) as client:
+        first = _dates(client, 3)
+        time.sleep(2.2)  # the server looks at its clock once a second
+        later = _dates(client, 3)
+    assert len(parsed) == 1
+    assert len(first) == len(later) == 3
+    assert parsedate_to_datetime(later[-1][6:]) - parsedate_to_datetime(first[0][6:]) >= timedelta(seconds=1)
+
+
+def test_a_connection_that_is_idle_is_closed_and_one_that_is_not_is_kept(models: ModelManager) -> None:
+    server = RestServer(models, RestOptions(port=0, keep_alive_seconds=1), Gate())
+    server.start()
+    with _connected(server.port) as idle, _connected(server.port) as busy:
+        assert _asked(idle, _request('{"instances":[1]}'))[0] == 200
+        for _ in range(20):
+            assert _asked(busy, _request('{"instances":[1]}')) == (200, b'{"predictions":[2.5]}')
+            time.sleep(0.1)
+        assert idle.recv(1) == b""
+    server.stop(1)
