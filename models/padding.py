@@ -24,6 +24,6 @@ def pad(inputs: Mapping[str, "tf.Tensor | tf.RaggedTensor"], multiple: int = 1) 
 
 def _dense(ragged: tf.RaggedTensor, multiple: int) -> tf.Tensor:
     longest = tf.maximum(ragged.bounding_shape(axis=1), 1)
-    length = -(-longest // multiple) * multiple
+    length = longest if multiple == 1 else -(-longest // multiple) * multiple
     dense = ragged.to_tensor(shape=tf.stack([tf.constant(-1, length.dtype), length]))
     return tf.ensure_shape(dense, (None, None))

@@ -67,7 +67,7 @@ def added_and_normalized(
     beta: tf.Tensor,
     *,
     seed: tf.Tensor,
-    rate: float,
+    rate: tf.Tensor,
     epsilon: float,
 ) -> tf.Tensor:
     """`LayerNorm(words + dropout(change + bias))` (Ba et al., arXiv:1607.06450), over the last axis.
@@ -82,7 +82,7 @@ def added_and_normalized(
         gamma: the norm's scale, float32 `(width,)`.
         beta: its shift, float32 `(width,)`.
         seed: of the dropout, two integers.
-        rate: share of the change that is dropped.
+        rate: share of the change that is dropped, float32; a tensor, so that inference is no other kernel.
         epsilon: added to the variance.
     """
 
@@ -92,7 +92,7 @@ def added_and_normalized(
         *_, bias, gamma, _ = inputs
         return output, lambda upstream: _norm_gradient(normal, scale, bias, gamma, upstream, seed=seed, rate=rate)
 
-    return run(words, change, bias, gamma, beta)
+    return run(*map(tf.convert_to_tensor, (words, change, bias, gamma, beta)))  # of variables
 
 
 @_kernel
@@ -104,7 +104,7 @@ def _norm(
     beta: tf.Tensor,
     *,
     seed: tf.Tensor,
-    rate: float,
+    rate: tf.Tensor,
     epsilon: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What comes out, n and r."""
@@ -124,7 +124,7 @@ def _norm_gradient(
     upstream: tf.Tensor,
     *,
     seed: tf.Tensor,
-    rate: float,
+    rate: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
     """Of words, change, bias, gamma and beta."""
     wide, of_output = _wide(normal), _wide(upstream)
@@ -141,8 +141,10 @@ def _norm_gradient(
     )
 
 
-def attention_weights(scores: tf.Tensor, mask: tf.Tensor, *, seed: tf.Tensor, scale: float, rate: float) -> tf.Tensor:
-    """`dropout(softmax(scale * scores))`, over the words that there are.
+def attention_weights(
+    scores: tf.Tensor, mask: tf.Tensor, *, seed: tf.Tensor, rate: tf.Tensor, scale: float
+) -> tf.Tensor:
+    """`dropout(softmax(scale * scores))`, over the words that there are; where there are none, zeros.
 
     With P the softmax, which is TensorFlow's own kernel, D the dropout's factors and G the gradient of what comes out,
     that of the scores is `scale P (G D - sum(G D P))`.
@@ -151,15 +153,15 @@ def attention_weights(scores: tf.Tensor, mask: tf.Tensor, *, seed: tf.Tensor, sc
         scores: `(batch_size, heads, length, length)`.
         mask: `(batch_size, length)`, true where there is a word.
         seed: of the dropout, two integers.
+        rate: share of the weights that is dropped, float32.
         scale: of the scores.
-        rate: share of the weights that is dropped.
     """
 
     @tf.custom_gradient
     def run(scores: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         weights = tf.nn.softmax(tf.ensure_shape(_masked(scores, mask, scale=scale), scores.shape))
-        kept, left = _dropout(weights, seed=seed, rate=rate, dtype=scores.dtype)
-        return left, lambda upstream: _attention_gradient(kept, upstream, seed=seed, scale=scale, rate=rate)
+        kept, left = _dropout(weights, mask, seed=seed, rate=rate, dtype=scores.dtype)
+        return left, lambda upstream: _scores_gradient(kept, upstream, seed=seed, rate=rate, scale=scale)
 
     return run(scores)
 
@@ -170,14 +172,17 @@ def _masked(scores: tf.Tensor, mask: tf.Tensor, *, scale: float) -> tf.Tensor:
 
 
 @_kernel
-def _dropout(weights: tf.Tensor, *, seed: tf.Tensor, rate: float, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+def _dropout(
+    weights: tf.Tensor, mask: tf.Tensor, *, seed: tf.Tensor, rate: tf.Tensor, dtype: tf.DType
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The weights, and what dropout leaves of them."""
+    weights = tf.where(mask[:, None, None, :], weights, 0.0)
     return tf.cast(weights, dtype), tf.cast(dropped(weights, seed, rate), dtype)
 
 
 @_kernel
-def _attention_gradient(
-    weights: tf.Tensor, upstream: tf.Tensor, *, seed: tf.Tensor, scale: float, rate: float
+def _scores_gradient(
+    weights: tf.Tensor, upstream: tf.Tensor, *, seed: tf.Tensor, rate: tf.Tensor, scale: float
 ) -> tf.Tensor:
     wide, of_weights = _wide(weights), dropped(_wide(upstream), seed, rate)
     mean = tf.reduce_sum(of_weights * wide, axis=-1, keepdims=True)

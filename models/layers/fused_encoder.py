@@ -18,10 +18,10 @@ class FusedEncoder(keras_hub.layers.TransformerEncoder):
         x = LayerNorm(x + dropout(attention(x)))
         y = LayerNorm(x + dropout(GELU(x W_1 + b_1) W_2 + b_2))
 
-    In training, what stands between two products of matrices is one kernel each, which computes in float32, and
-    queries, keys and values are one product. In inference it is the parent, which is what it is exported as. Weights,
-    their names and their order are the parent's, and so are the seeds, of which random numbers are made otherwise
-    (`models/layers/random_bits.py`); for the rest, what comes out differs by rounding.
+    What stands between two products of matrices is one kernel each, which computes in float32, and queries, keys and
+    values are one product. XLA's kernels are for training and what watches it: what is exported is the parent with
+    these weights. Weights, their names and their order are the parent's, and so are the seeds, of which random numbers
+    are made otherwise (`models/layers/random_bits.py`); for the rest, what comes out differs by rounding.
 
     The activation must be the exact GELU, and norms come last.
 
@@ -37,30 +37,38 @@ class FusedEncoder(keras_hub.layers.TransformerEncoder):
         training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> Any:
-        if not training or padding_mask is None or attention_mask is not None or return_attention_scores:
+        if padding_mask is None or attention_mask is not None or return_attention_scores:
             return super().call(inputs, padding_mask, attention_mask, training, return_attention_scores)
-        rows = tf.reshape(inputs, (-1, inputs.shape[-1]))
-        attended = self._attention(rows, tf.shape(inputs), tf.cast(padding_mask, tf.bool))
-        output = self._self_attention_layer.output_dense
-        rows = self._added(
+        rows, learning = tf.reshape(inputs, (-1, inputs.shape[-1])), bool(training)
+        looked_at = self._attention(rows, tf.shape(inputs), tf.cast(padding_mask, tf.bool), learning)
+        output, norm = self._self_attention_layer.output_dense, self._self_attention_layer_norm
+        rows = added_and_normalized(
             rows,
-            tf.matmul(attended, tf.reshape(output.kernel, (-1, rows.shape[-1]))),
+            tf.matmul(looked_at, tf.reshape(output.kernel, (-1, rows.shape[-1]))),
             output.bias,
-            self._self_attention_dropout,
-            self._self_attention_layer_norm,
+            norm.gamma,
+            norm.beta,
+            epsilon=norm.epsilon,
+            **_drawn(self._self_attention_dropout, learning),
         )
-        widen, narrow = self._feedforward_intermediate_dense, self._feedforward_output_dense
+        widen, narrow, norm = (
+            self._feedforward_intermediate_dense,
+            self._feedforward_output_dense,
+            self._feedforward_layer_norm,
+        )
         inner = biased_gelu(tf.matmul(rows, widen.kernel), tf.convert_to_tensor(widen.bias))
-        rows = self._added(
+        rows = added_and_normalized(
             rows,
             tf.matmul(inner, narrow.kernel),
             narrow.bias,
-            self._feedforward_dropout,
-            self._feedforward_layer_norm,
+            norm.gamma,
+            norm.beta,
+            epsilon=norm.epsilon,
+            **_drawn(self._feedforward_dropout, learning),
         )
         return tf.reshape(rows, tf.shape(inputs))
 
-    def _attention(self, rows: tf.Tensor, shape: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    def _attention(self, rows: tf.Tensor, shape: tf.Tensor, mask: tf.Tensor, learning: bool) -> tf.Tensor:
         """What the heads look at, `(batch_size * length, width)`."""
         layer = self._self_attention_layer
         projections = (layer.query_dense, layer.key_dense, layer.value_dense)
@@ -68,36 +76,17 @@ class FusedEncoder(keras_hub.layers.TransformerEncoder):
         bias = tf.concat([tf.reshape(dense.bias, (-1,)) for dense in projections], axis=0)
         projected = tf.reshape(tf.matmul(rows, kernel) + bias, (shape[0], shape[1], 3, layer.num_heads, layer.key_dim))
         queries, keys, values = tf.unstack(tf.transpose(projected, (2, 0, 3, 1, 4)))
-        dropout = layer._dropout_layer
         weights = attention_weights(
             tf.matmul(queries, keys, transpose_b=True),
             mask,
-            seed=_seed(dropout),
             scale=layer.key_dim**-0.5,
-            rate=dropout.rate,
+            **_drawn(layer._dropout_layer, learning),
         )
         return tf.reshape(tf.transpose(tf.matmul(weights, values), (0, 2, 1, 3)), tf.shape(rows))
 
-    @staticmethod
-    def _added(
-        rows: tf.Tensor,
-        change: tf.Tensor,
-        bias: keras.Variable,
-        dropout: keras.layers.Dropout,
-        norm: keras.layers.LayerNormalization,
-    ) -> tf.Tensor:
-        return added_and_normalized(
-            rows,
-            change,
-            bias,
-            norm.gamma,
-            norm.beta,
-            seed=_seed(dropout),
-            rate=dropout.rate,
-            epsilon=norm.epsilon,
-        )
 
-
-def _seed(dropout: keras.layers.Dropout) -> tf.Tensor:
-    """The layer's next seed; any where nothing is dropped."""
-    return dropout.seed_generator.next() if dropout.rate else tf.zeros((2,), tf.int64)
+def _drawn(dropout: keras.layers.Dropout, learning: bool) -> dict[str, tf.Tensor]:
+    """Rate and seed of the layer's next use."""
+    if learning and dropout.rate:
+        return {"rate": tf.constant(dropout.rate), "seed": tf.cast(dropout.seed_generator.next(), tf.int64)}
+    return {"rate": tf.constant(0.0), "seed": tf.zeros((2,), tf.int64)}

@@ -55,9 +55,9 @@ Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
 class Batches:
     """The batches of one split: `(inputs, label, weight)`.
 
-    `inputs` maps a name to a dense tensor `(batch_size, ...)`, padded to the batch's longest, or a
-    little more; `label` is int64 or float32, `(batch_size,)` or as wide as its shape in the schema says, `weight`
-    float32 `(batch_size,)`. The last batch may be smaller; every example comes once an epoch.
+    `inputs` maps a name to a dense tensor `(batch_size, ...)`, padded to the batch's longest, or a little
+    more; `label` is int64 or float32, `(batch_size,)` or as wide as its shape in the schema says, `weight` float32
+    `(batch_size,)`. The last batch may be smaller; every example comes once an epoch.
 
     Args:
         shards: TFRecord files, in order.

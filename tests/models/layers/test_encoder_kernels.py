@@ -53,17 +53,22 @@ def test_a_change_is_dropped_in_part_and_the_sum_normalized() -> None:
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
         return (x - mean) / tf.sqrt(variance + 1e-3) * gamma + beta
 
-    found = gradients(lambda *given: added_and_normalized(*given, seed=SEED, rate=0.5, epsilon=1e-3), inputs)
+    found = gradients(
+        lambda *given: added_and_normalized(*given, seed=SEED, rate=tf.constant(0.5), epsilon=1e-3), inputs
+    )
     alike(found, gradients(single, inputs))
 
 
 def test_attention_is_masked_and_dropped_in_part() -> None:
-    scores, mask = [numbers(2, 3, 4, 4)], tf.constant([[True] * 4, [True, True, False, False]])
-    factors = np.asarray(kept(tf.constant([2, 3, 4, 4]), SEED, 0.5)) * 2.0
+    scores, mask = [numbers(3, 3, 4, 4)], tf.constant([[True] * 4, [True, True, False, False], [False] * 4])
+    factors = np.asarray(kept(tf.constant([3, 3, 4, 4]), SEED, 0.5)) * 2.0
+    assert set(factors.reshape(-1)) == {0.0, 2.0}
 
     def single(x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(tf.where(mask[:, None, None, :], x * 0.3, -1e9)) * factors
+        there = mask[:, None, None, :]
+        return tf.where(there, tf.nn.softmax(tf.where(there, x * 0.3, -1e9)), 0.0) * factors
 
-    found = gradients(lambda x: attention_weights(x, mask, seed=SEED, scale=0.3, rate=0.5), scores)
+    found = gradients(lambda x: attention_weights(x, mask, seed=SEED, rate=tf.constant(0.5), scale=0.3), scores)
     alike(found, gradients(single, scores))
     assert not np.asarray(found[0])[1, ..., 2:].any() and not np.asarray(found[1])[1, ..., 2:].any()
+    assert not np.asarray(found[0])[2].any()

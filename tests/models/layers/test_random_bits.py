@@ -15,7 +15,7 @@ def hashed(number: int) -> int:
 def test_a_place_and_a_seed_decide_what_is_kept() -> None:
     found = kept(tf.constant([5, 8]), tf.constant([7, 2**40 + 9], tf.int64), 0.3)
     key = hashed(7 ^ hashed(9))
-    expected = [hashed(hashed(place) ^ key) >= int(0.3 * 2**32) for place in range(40)]
+    expected = [hashed(hashed(place) ^ key) >= int(np.float32(0.3) * 2.0**32) for place in range(40)]
     np.testing.assert_array_equal(np.asarray(found).reshape(-1), expected)
 
 
