@@ -97,17 +97,10 @@ def added_and_normalized(
 
 @_kernel
 def _norm(
-    words: tf.Tensor,
-    change: tf.Tensor,
-    bias: tf.Tensor,
-    gamma: tf.Tensor,
-    beta: tf.Tensor,
-    *,
-    seed: tf.Tensor,
-    rate: tf.Tensor,
-    epsilon: float,
+    *inputs: tf.Tensor, seed: tf.Tensor, rate: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What comes out, n and r."""
+    words, change, bias, gamma, beta = inputs
     x = _wide(words) + dropped(_wide(change) + _wide(bias), seed, rate)
     x -= tf.reduce_mean(x, axis=-1, keepdims=True)
     scale = tf.math.rsqrt(tf.reduce_mean(x * x, axis=-1, keepdims=True) + epsilon)
