@@ -20,7 +20,7 @@ from components.transforms.archive import ArchiveWriter, is_sound, read_archive
 from components.transforms.beam import WriteBytes
 from components.transforms.features import RawFeatures
 from components.transforms.spread import Spread
-from components.transforms.tfrecords import BATCH_SIZE
+from components.transforms.tfrecords import BATCH_SIZE, read_records
 from models.analyzer import Analyzer
 from models.facts import save_facts
 
@@ -177,7 +177,7 @@ def _traced(analyzers: Sequence[Analyzer[Any]], features: RawFeatures) -> Callab
 
 def _batches(files: Sequence[str], prepare: Callable[[tf.Tensor], Prepared], batch_size: int) -> Iterator[Prepared]:
     """Batches of some files as the analyzers prepare them; TensorFlow's threads run ahead."""
-    dataset = tf.data.TFRecordDataset(list(files), buffer_size=1 << 20).batch(batch_size)
+    dataset = read_records(files).batch(batch_size)
     yield from dataset.map(tf.autograph.experimental.do_not_convert(prepare), num_parallel_calls=2).prefetch(2)
 
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2
 
+from components.transforms.tfrecords import read_records
+
 _CHUNK_ROWS, _CHUNK_BYTES = 8192, 32 << 20
 """Examples that are sorted by length and tallied together."""
 
@@ -35,7 +37,7 @@ def read_chunks(shard: str) -> Iterator[NDArray[np.object_]]:
     """
     parts: list[NDArray[np.object_]] = []
     rows = size = 0
-    records = tf.data.TFRecordDataset([shard], buffer_size=1 << 20)
+    records = read_records([shard])
     for batch in records.batch(_rows_at_once(records)).prefetch(4):
         parts.append(batch.numpy())
         rows, size = rows + len(parts[-1]), size + int(tf.reduce_sum(tf.strings.length(batch)))

@@ -17,7 +17,7 @@ from components.transforms.kept_shards import KeptShards
 from components.transforms.packing import packed_rows
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.spread import Spread
-from components.transforms.tfrecords import BATCH_SIZE
+from components.transforms.tfrecords import BATCH_SIZE, read_records
 from components.transforms.wire import FeatureEncoder, example
 from models.dtypes import DTYPES
 from models.facts import load_facts
@@ -230,7 +230,7 @@ class TransformShard(beam.DoFn):
 
     @tf.autograph.experimental.do_not_convert
     def _batches(self, shard: str) -> tf.data.Dataset:
-        dataset = tf.data.TFRecordDataset(shard, buffer_size=1 << 20).batch(self._batch_size)
+        dataset = read_records([shard]).batch(self._batch_size)
         return dataset.map(self._graph().transform_features, num_parallel_calls=2).prefetch(2)
 
     def _graph(self) -> TransformModule:
