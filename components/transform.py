@@ -65,7 +65,7 @@ class Transform(Component):
     spread_modules: ClassVar[tuple[str, ...]] = (
         "components.transforms.analysis",
         "components.transforms.materialize",
-        "tensorflow_text",
+        "models.text.normalizer_model",
     )
 
     def sources(self) -> Sequence[str]:

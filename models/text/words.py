@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
@@ -20,8 +21,11 @@ _ALONE = rf"([!-/:-@\[-`{{-~\p{{P}}\p{{S}}{_SPACELESS}])"
 @cache
 def _normalizer() -> tensorflow_text.FastBertNormalizer:
     """One for all graphs, so its table must not belong to the graph that happens to be traced first."""
+    from models.text.normalizer_model import LOWER_CASE_WITHOUT_ACCENTS
+
     with tf.init_scope():
-        return tensorflow_text.FastBertNormalizer(lower_case_nfd_strip_accents=True)
+        model = tf.constant(np.frombuffer(LOWER_CASE_WITHOUT_ACCENTS, np.uint8))
+        return tensorflow_text.FastBertNormalizer(model_buffer=model)
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:

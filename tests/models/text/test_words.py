@@ -1,6 +1,8 @@
 import pytest
 import tensorflow as tf
+import tensorflow_text
 
+from models.text.normalizer_model import LOWER_CASE_WITHOUT_ACCENTS
 from models.text.words import join_features, split_words
 
 
@@ -24,6 +26,11 @@ from models.text.words import join_features, split_words
 def test_words_of_a_text(text: str, words: str) -> None:
     found = [word.decode() for word in split_words(tf.constant([text]))[0].numpy()]
     assert " ".join(found) == words
+
+
+def test_the_normalizer_is_tensorflow_texts_own() -> None:
+    theirs = tensorflow_text.FastBertNormalizer(lower_case_nfd_strip_accents=True)
+    assert theirs._model.numpy().tobytes() == LOWER_CASE_WITHOUT_ACCENTS
 
 
 def test_invalid_utf8_is_replaced() -> None:
