@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -27,7 +27,7 @@ from schemas.spans import Span, properties_of
 
 if TYPE_CHECKING:
     from components.transforms.columns import Column, Role
-    from components.transforms.ingest import Ingested, Unit
+    from components.transforms.ingest import Ingest, Ingested, Unit
     from components.transforms.readers import Reader, Source
 
 
@@ -45,6 +45,9 @@ class ExampleGen(Component):
 
     Of data that comes in spans it reads those that `data.spans` lets in, decided once a run (`components/spans.py`);
     the newest is the examples' `span`, all of them their `spans`. What a file gives does not depend on other files.
+
+    A csv file of 128 MiB or more is read in parts (`components/transforms/readers/csv_parts.py`), whose examples stand
+    in shards of their own.
 
     A file, or a thousand pictures of a folder, that an earlier run has read under the same settings is not read again:
     its shards are linked to (`components/transforms/kept_shards.py`). Prepared tfds data sets, and tables that name
@@ -97,8 +100,14 @@ class ExampleGen(Component):
 
     def volume(self, base: Path) -> Volume | None:
         """Pictures are decoded by TensorFlow's threads, on all cores."""
+        from components.transforms.readers.csv_parts import number_of_parts
+
+        if self.data.images:
+            return None
         inputs = self.external_inputs(base)
-        return None if self.data.images else Volume(bytes_of(inputs), len(inputs))
+        if self.data.format != "csv":
+            return Volume(bytes_of(inputs), len(inputs))
+        return Volume(bytes_of(inputs), sum(number_of_parts(path) for path in inputs if isinstance(path, Path)))
 
     def _inputs(self, base: Path) -> Sequence[Path | FileGroup]:
         data = self._read
@@ -128,10 +137,7 @@ class ExampleGen(Component):
         return vanished(self._found, base) if self._found else None
 
     def _ingest(self, context: Context) -> None:
-        import apache_beam as beam
-
-        from components.transforms.beam import beam_pipeline, watched
-        from components.transforms.ingest import Ingest, load_report, with_contents
+        from components.transforms.ingest import Ingest, with_contents
         from components.transforms.readers import make_reader
 
         data = self._read
@@ -139,7 +145,8 @@ class ExampleGen(Component):
         reader = make_reader(data, context.base)
         sources = list(sources_of(data, context.base))
         columns = self._columns(probed(reader, sources, self._wanted(holdout)))
-        units = [with_contents(unit, data, context.digest) for unit in units_of(reader, sources)]
+        cut = {source.path for source in sources} if data.format == "csv" and not data.images else set()
+        units = with_contents(units_of(reader, sources, cut), data, context.digest)
         report = self.examples.uri / ".ingested.json"
         pictures = pictures_of(data, columns, context.base)
         ingest = Ingest(
@@ -152,6 +159,27 @@ class ExampleGen(Component):
             partials=Partials(context.partials),
             code=context.code,
         )
+        ingested = self._ingested(context, units, ingest, report)
+        if ingested.wrong_cuts:
+            _clear(self.examples.uri)
+            whole = {units[place].source for place in ingested.wrong_cuts}
+            shown = ", ".join(sorted(source.shown for source in whole))
+            context.logger.info("read as one, since quotes do not tell where rows end: %s", shown)
+            cut -= {source.path for source in whole}
+            units = with_contents(units_of(reader, sources, cut), data, context.digest)
+            ingested = self._ingested(context, units, ingest, report)
+        context.logger.info(
+            "read %d of %d units; earlier runs had read the others", len(units) - ingested.reused, len(units)
+        )
+        self._publish(ingested, columns, holdout, self._span_rows(units, ingested, context.base))
+
+    def _ingested(self, context: Context, units: "Sequence[Unit]", ingest: "Ingest", report: Path) -> "Ingested":
+        """Runs the Beam pipeline; returns what it reports."""
+        import apache_beam as beam
+
+        from components.transforms.beam import beam_pipeline, watched
+        from components.transforms.ingest import load_report
+
         size = bytes_of(self.external_inputs(context.base)) >> 20
         with (
             context.progress("writing examples, MiB", size) as bar,
@@ -161,10 +189,7 @@ class ExampleGen(Component):
             _ = pipeline | beam.Create(units, reshuffle=False) | ingest
         ingested = load_report(report)
         report.unlink()
-        context.logger.info(
-            "read %d of %d units; earlier runs had read the others", len(units) - ingested.reused, len(units)
-        )
-        self._publish(ingested, columns, holdout, self._span_rows(units, ingested, context.base))
+        return ingested
 
     def _wanted(self, holdout: HoldoutConfig | None) -> dict[str, str]:
         """Columns to write, each with the key of the pipeline file that asks for it; the most telling one."""
@@ -285,11 +310,16 @@ def _missing_column(shown: str, name: str, key: str, found: Sequence[str]) -> st
     )
 
 
-def units_of(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":
-    """The units of work that sources fall into."""
+def units_of(reader: "Reader", sources: "Sequence[Source]", cut: Collection[str] = ()) -> "list[Unit]":
+    """The units of work that sources fall into; `cut` holds the paths of csv files that are cut if they are large."""
     from components.transforms.ingest import Unit
+    from components.transforms.readers.csv_parts import parts_of
 
-    parts = [(source, part) for source in sources for part in reader.parts(source)]
+    parts = [
+        (source, part)
+        for source in sources
+        for part in (parts_of(source) if source.path in cut else reader.parts(source))
+    ]
     return [Unit(place, source, part) for place, (source, part) in enumerate(parts)]
 
 

@@ -7,6 +7,7 @@ record crosses a stage, so memory does not grow with the data. What comes out me
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from components.transforms.beam import WriteBytes
 from components.transforms.columns import DROPPING, Column, RowEncoder
 from components.transforms.contents import Contents
 from components.transforms.kept_shards import KeptShards
-from components.transforms.readers import Part, Reader, Row, Source
+from components.transforms.readers import Part, Reader, Row, Source, WrongCutError
 from components.transforms.shards import ShardWriter, WrittenShard
 from components.transforms.splits import Splitter
 from components.transforms.spread import Spread
@@ -86,14 +87,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What came of some units: rows seen by split of the pipeline file, shards, defects, the first failure, and how
-    many units an earlier run had read."""
+    """What came of some units: rows seen by split of the pipeline file, shards, defects, the first failure, how many
+    units an earlier run had read, and the places of those that end amid a record."""
 
     seen: dict[str, int] = field(default_factory=dict)
     shards: tuple[WrittenShard, ...] = ()
     tallies: tuple[Tally, ...] = ()
     failures: tuple[Failure, ...] = ()
     reused: int = 0
+    wrong_cuts: tuple[int, ...] = ()
 
     def merge(self, other: "Ingested") -> "Ingested":
         tallies = {(tally.kind, tally.split): tally for tally in self.tallies}
@@ -106,6 +108,7 @@ class Ingested:
             tallies=tuple(sorted(tallies.values(), key=lambda tally: (tally.split, tally.kind))),
             failures=tuple(sorted(self.failures + other.failures, key=lambda failure: failure.place)[:1]),
             reused=self.reused + other.reused,
+            wrong_cuts=self.wrong_cuts + other.wrong_cuts,
         )
 
 
@@ -152,18 +155,22 @@ class Ingest(beam.PTransform):
         )
 
 
-def with_contents(unit: Unit, data: DataConfig, digest: Callable[[Path], str]) -> Unit:
-    """The unit with what it reads, as far as that is in its files alone: rows may name others, and tfds finds its own.
+def with_contents(units: Iterable[Unit], data: DataConfig, digest: Callable[[Path], str]) -> list[Unit]:
+    """Units with what they read, as far as that is in their files alone: rows may name others, and tfds finds its own.
 
     Args:
         digest: of a file, remembered by somebody.
     """
-    path, names = unit.source.path, unit.part.names
-    if names:
-        return replace(unit, contents=Contents(tuple(f"{path}/{name}" for name in names)))
-    if data.format == "tfds" or (data.images and data.images.source == "path"):
-        return unit
-    return replace(unit, contents=Contents.of_file(path, digest))
+    of_file = cache(lambda path: Contents.of_file(path, digest))
+
+    def contents(unit: Unit) -> Contents | None:
+        if unit.part.names:
+            return Contents(tuple(f"{unit.source.path}/{name}" for name in unit.part.names))
+        if data.format == "tfds" or (data.images and data.images.source == "path"):
+            return None
+        return of_file(unit.source.path)
+
+    return [replace(unit, contents=contents(unit)) for unit in units]
 
 
 def load_report(path: Path) -> Ingested:
@@ -209,7 +216,7 @@ class IngestUnit(beam.DoFn):
             yield _as_of(unit, *found)
             return
         ingested = self._ingested(unit)
-        if not ingested.failures:
+        if not (ingested.failures or ingested.wrong_cuts):
             shards = tuple(replace(shard, digest=sha256(Path(shard.path))) for shard in ingested.shards)
             ingested = replace(ingested, shards=shards)
             said = _INGESTED.dump_json(replace(ingested, shards=()))
@@ -228,6 +235,8 @@ class IngestUnit(beam.DoFn):
             shards = [shard for writer in writers.values() for shard in writer.close()]
         except (TrainworksError, OSError) as error:
             shards, failures = [], (_failure(unit, error),)
+        except WrongCutError:
+            return Ingested(wrong_cuts=(unit.place,))
         return Ingested({unit.source.split: seen}, tuple(shards), tuple(tallies.values()), failures)
 
     def _write_rows(

@@ -16,7 +16,7 @@ import pytest
 
 from components.example_gen import ExampleGen
 from components.transforms.beam import watched
-from components.transforms.readers import Source
+from components.transforms.readers import Source, csv_parts
 from components.transforms.readers.csv_files import CsvReader
 from schemas.artifacts import Examples
 from schemas.config import DataConfig
@@ -361,6 +361,55 @@ def test_ten_origins_are_kept_over_all_files(tmp_path: Path, generate: Generate)
     defect = only_defect(generate(splits={"train": "[abc].csv", "eval": "eval.csv"}))
     assert defect.count == 18
     assert defect.rows == tuple([f"a.csv:{i}" for i in range(3, 9)] + [f"b.csv:{i}" for i in range(3, 7)])
+
+
+def test_a_large_csv_is_read_in_parts_that_say_the_same(
+    tmp_path: Path, generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = "earn\nearn,\xff\n,no label\n"
+    content = "label,text\n" + "".join(f'earn,"number\n{i}"\n{bad if i % 9 == 0 else ""}' for i in range(100))
+    whole = alone(content.encode("latin-1"), tmp_path, generate)
+    monkeypatch.setattr(csv_parts, "PART_BYTES", 512)
+
+    parts = alone(content.encode("latin-1"), tmp_path, generate)
+
+    assert len(parts.shards("train")) == 4
+    assert rows(parts) == rows(whole)
+    assert rows(parts)[-1]["_source"] == "a.csv:236"
+    assert parts.ingestion().defects == whole.ingestion().defects
+    assert {defect.kind: defect.count for defect in parts.ingestion().defects} == {
+        "ragged_row": 12,
+        "invalid_utf8": 12,
+        "missing_label": 12,
+    }
+    assert parts.ingestion().defects[0].rows[-1] == "a.csv:194"
+    assert parts.ingestion().rows == whole.ingestion().rows
+
+
+def test_a_large_csv_with_a_stray_quote_is_read_as_one(
+    tmp_path: Path, generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = 'label,text\nearn,5" screen\n' + "".join(f'earn,"number\n{i}"\n' for i in range(100))
+    whole = alone(content, tmp_path, generate)
+    monkeypatch.setattr(csv_parts, "PART_BYTES", 512)
+
+    found = alone(content, tmp_path, generate)
+
+    assert [path.read_bytes() for path in found.shards("train")] == [
+        path.read_bytes() for path in whole.shards("train")
+    ]
+    assert len(rows(found)) == 101
+    assert not list(found.uri.rglob(".0*"))
+
+
+def test_a_quote_that_is_never_closed_is_told_of_a_large_csv_too(
+    tmp_path: Path, generate: Generate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_parts, "PART_BYTES", 512)
+    content = "label,text\n" + "earn,a text\n" * 100 + 'earn,"open\n' + "earn,a text\n" * 100
+
+    with pytest.raises(DataError, match=r"a\.csv:102: a quoted field begins in this row and is never closed"):
+        alone(content, tmp_path, generate)
 
 
 def test_a_field_of_many_megabytes(tmp_path: Path, generate: Generate) -> None:

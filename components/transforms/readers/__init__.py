@@ -42,6 +42,7 @@ class Source:
 class Part:
     """A unit of work: row groups `[first, last)` of a parquet file, or all of another one; `offset` rows precede it.
 
+    Of a csv file that is cut, bytes from `first` to `last`, or to the end where that is 0; `offset` lines precede it.
     Of a folder, some of its files: `names`, relative to it.
     """
 
@@ -52,6 +53,10 @@ class Part:
 
 
 WHOLE = Part()
+
+
+class WrongCutError(Exception):
+    """A part ends amid a record: the file must be read as one. See `components/transforms/readers/csv_parts.py`."""
 
 
 class Row(NamedTuple):

@@ -12,7 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from components.transforms.readers import MAX_FIELD_BYTES, WHOLE, Part, Row, Source, empty, opened, too_long
+from components.transforms.readers import (
+    MAX_FIELD_BYTES,
+    WHOLE,
+    Part,
+    Row,
+    Source,
+    WrongCutError,
+    empty,
+    opened,
+    too_long,
+)
 from schemas.errors import ConfigError, DataError
 from schemas.ingestion import FeatureType
 
@@ -46,6 +56,7 @@ class CsvReader:
         yield WHOLE
 
     def rows(self, source: Source, part: Part, columns: Sequence[str]) -> Iterator[Row]:
+        """Raises a `WrongCutError` in the end where the part ends amid a record."""
         with opened(source) as file:
             scanner = _Scanner(file, source, self.delimiter)
             header = self._header(scanner)
@@ -56,6 +67,7 @@ class CsvReader:
                         f"`{source.shown}` names the column `{name}` more than once (fields {places}). "
                         "Rename all but one."
                     )
+            scanner.keep_to(part)
             yield from scanner.rows(len(header), [header.index(name) for name in columns])
 
     def _header(self, scanner: "_Scanner") -> Sequence[str]:
@@ -69,7 +81,7 @@ class _Scanner:
 
     def __init__(self, file: BinaryIO, source: Source, delimiter: str) -> None:
         self._file, self._source, self._delimiter = file, source, delimiter
-        self._buffer, self._position, self._line = b"", 0, 1
+        self._buffer, self._position, self._line, self._last = b"", 0, 1, 0
         csv.field_size_limit(MAX_FIELD_BYTES)
         if not self._refill():
             raise empty(source)
@@ -77,6 +89,17 @@ class _Scanner:
             raise DataError(f"`{source.shown}` is UTF-16; save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`).")
         if self._buffer.startswith(_BOM):
             self._position = len(_BOM)
+
+    def keep_to(self, part: Part) -> None:
+        """Goes on where a part begins, or behind the header, and to where it ends."""
+        header_end = self._file.tell() - len(self._buffer) + self._position
+        if part.last and header_end > part.last:
+            raise WrongCutError
+        if part.first:
+            self._line = part.offset + 1
+        if part != WHOLE:
+            self._file.seek(part.first or header_end)
+            self._buffer, self._position, self._last = b"", 0, part.last
 
     def rows(self, width: int, places: Sequence[int]) -> Iterator[Row]:
         """Rows of `width` fields; their values are those at `places`."""
@@ -119,6 +142,8 @@ class _Scanner:
             self._position = end
             self._line += 1
             yield line.decode("utf-8", "surrogateescape")
+        if self._last:
+            raise WrongCutError
         raise DataError(
             f"{self._source.shown}:{start}: a quoted field begins in this row and is never closed; "
             "it takes in the rest of the file. Close the quote, or double it if it belongs to the text."
@@ -148,12 +173,16 @@ class _Scanner:
     def _refill(self) -> bool:
         """Appends a chunk to what is unread; a `\\r` never comes last, since a `\\n` may belong to it."""
         unread = self._buffer[self._position :]
-        chunk = self._file.read(max(_CHUNK_BYTES, len(unread)))
+        chunk = self._file.read(self._room(max(_CHUNK_BYTES, len(unread))))
         while chunk.endswith(b"\r") and (next_byte := self._file.read(1)):
             chunk += next_byte
         if chunk:
             self._buffer, self._position = unread + chunk, 0
         return bool(chunk)
+
+    def _room(self, size: int) -> int:
+        """Of so many bytes those that are left of the part."""
+        return min(size, self._last - self._file.tell()) if self._last else size
 
 
 def _row_pattern(delimiter: bytes, width: int, places: Sequence[int]) -> re.Pattern[bytes]:

@@ -1,5 +1,6 @@
 """The data steps give the same bytes whatever the number of processes."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ def test_one_process_and_several_give_the_same_bytes(tmp_path: Path) -> None:
     for said in ("read 3 of 3 units", "looked at 9 of 9 shards", "analyzed 3 of 3 shards", "transformed 9 of 9 shards"):
         assert said in log_alone
         assert said in log_spread
+
+
+@pytest.mark.slow
+def test_a_large_csv_gives_the_same_bytes_in_one_process_and_several(tmp_path: Path) -> None:
+    found, read = [], []
+    for workers in (1, 2):
+        project = make_project(tmp_path / str(workers), SETTINGS)
+        with (project.folder / "data" / "part-0.csv").open("wb") as file:
+            file.write(b"text,label\n")
+            for number in range(130):
+                file.write(b'"%d ""quoted""\nand broken",earn\nragged\n' % number + (b"word " * 209_000) + b",acq\n")
+        finished = project.run("--to", "ExampleGen", "--set", f"beam.workers={workers}")
+        assert finished.exit_code == 0, finished.stderr
+        found.append({name: sha256(content).hexdigest() for name, content in contents(project).items()})
+        read.append("read 4 of 4 units" in project.log(finished))
+
+    assert found[0] == found[1]
+    assert len([name for name in found[0] if "Split-train" in name]) == 4
+    assert read == [True, True]
 
 
 @pytest.mark.slow
