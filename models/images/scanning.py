@@ -6,6 +6,7 @@ longest chain has blocks.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import tensorflow as tf
@@ -70,11 +71,16 @@ def _of_format(
 
     def filled() -> Headers:
         # What is of another format is read as an empty string, which ends every walk at once.
-        return Headers(
-            *map(lambda new, old: tf.where(mine, new, old), read(tf.where(mine, found.encoded, ""), start), found)
-        )
+        read_here = read(_pictures(mine, found.encoded, ""), start)
+        chosen = Headers(*map(partial(tf.where, mine), read_here, found))
+        return chosen._replace(encoded=_pictures(mine, read_here.encoded, found.encoded))
 
     return Headers(*tf.cond(tf.reduce_any(mine), filled, lambda: found))
+
+
+def _pictures(mine: tf.Tensor, ours: tf.Tensor, others: "tf.Tensor | str") -> tf.Tensor:
+    """`tf.where` of encoded pictures, which copies none if all are ours."""
+    return tf.cond(tf.reduce_all(mine), lambda: tf.identity(ours), lambda: tf.where(mine, ours, others))
 
 
 def _format(start: tf.Tensor) -> tf.Tensor:
