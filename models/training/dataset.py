@@ -134,12 +134,12 @@ class Batches:
             return inputs, label, weight
 
         batches = self._passes(epochs, epoch, skip).map(weigh)
-        return _finish(self._changed(batches, self.augment, first=epoch * self.steps + skip))
+        return self._finish(self._changed(batches, self.augment, first=epoch * self.steps + skip))
 
     @_plain_python
     def inputs(self) -> tf.data.Dataset:
         """One shuffled pass over the model inputs alone, as they are without augmentation."""
-        return _finish(self._passes(1, 0, 0).map(lambda inputs, label: inputs))
+        return self._finish(self._passes(1, 0, 0).map(lambda inputs, label: inputs))
 
     @_plain_python
     def evaluation(self) -> tf.data.Dataset:
@@ -147,7 +147,7 @@ class Batches:
         chunks = self._in_turn()
         batches = self._pictures(chunks) if self._is_pictures else self._prepared(chunks).flat_map(self._in_order)
         weighed = batches.map(lambda inputs, label: (inputs, label, tf.ones(tf.shape(label)[:1])))
-        return _finish(self._changed(weighed, self.evaluated_as, first=0))
+        return self._finish(self._changed(weighed, self.evaluated_as, first=0))
 
     def _changed(self, batches: tf.data.Dataset, augment: Augment | None, *, first: int) -> tf.data.Dataset:
         """Batches, changed if they are to be; the number of the first decides the seeds."""
@@ -311,6 +311,14 @@ class Batches:
 
         return tf.data.Dataset.from_tensor_slices(batches).map(batch)
 
+    def _finish(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.deterministic = True
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        if self._is_pictures:
+            options.threading.private_threadpool_size = 0  # one thread a core, for `iterate` to make stand back
+        return dataset.prefetch(8).with_options(options)
+
 
 def _lengths(parsed: Mapping[str, "tf.Tensor | tf.RaggedTensor"]) -> tf.Tensor:
     """Length of each example's longest input, float32 `(examples,)`."""
@@ -325,10 +333,3 @@ def _bytes_of(values: "tf.Tensor | tf.RaggedTensor") -> int:
 
 def _apart(values: Prepared) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     return {name: value for name, value in values.items() if name != LABEL}, values[LABEL]
-
-
-def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.deterministic = True
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return dataset.prefetch(8).with_options(options)

@@ -20,12 +20,13 @@ from models.training.averaging import WeightAverage
 from models.training.checkpoints import Checkpoints, Logs, Position, callback_state, restore_callback
 from models.training.dataset import Augment, Batches
 from models.training.events import Curves
+from models.training.iteration import iterate
 from models.training.layer_rates import LayerRates
 from models.training.monitor import Monitor
 from models.training.optimizers import make_optimizer
 from models.training.phases import Held, Phase, phases
 from models.training.steps import Steps, Sums
-from models.training.strategies import check_batch_size, distributed, make_strategy, policy_of, precision
+from models.training.strategies import check_batch_size, make_strategy, policy_of, precision
 from schemas.config import TrainingConfig
 from schemas.errors import TrainingError
 
@@ -150,7 +151,7 @@ class _Training:
         self._held = Held(model) if any(phase.head_only for phase in self._phases) else None
         self._stages = [self._stage(phase, augment) for phase in self._phases]
         # One iterator for all epochs: making one takes as long as going through a few hundred texts.
-        self._evaluation = iter(distributed(validation.evaluation().repeat(), strategy))
+        self._evaluation = iterate(validation.evaluation().repeat(), strategy)
         self.position = Position()
         self.weights_epoch = 0
 
@@ -233,7 +234,7 @@ class _Training:
         if self.position.epoch >= self._epochs or self.position.stopped:
             return None
         dataset = self._train.training(self._epochs, epoch=self.position.epoch, skip=self.position.step)
-        return iter(distributed(dataset, self._strategy))
+        return iterate(dataset, self._strategy)
 
     def _run_epoch(self, iterator: Any) -> None:
         position = self.position

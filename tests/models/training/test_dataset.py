@@ -1,5 +1,6 @@
 """Batches: every example exactly once, in an order that the seed and the epoch decide."""
 
+import os
 from itertools import chain
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from models.training.dataset import Batches
+from models.training.iteration import NICENESS, iterate
 from models.training.preparation import feature_spec
 from schemas.errors import ConfigError, DataError
 
@@ -149,7 +151,7 @@ def make_pictures(tmp_path):
                     example.features.feature["label"].int64_list.value.append(number)
                     writer.write(example.SerializeToString())
         spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in (("photo", tf.string), ("label", tf.int64))}
-        return Batches(shards, spec, 8, preprocess=decode, **options)
+        return Batches(shards, spec, 8, **{"preprocess": decode, **options})
 
     return make
 
@@ -208,6 +210,20 @@ def test_a_disk_that_is_too_small_is_told(make_pictures, tmp_path, monkeypatch):
         ConfigError, match=r"`training.cache: disk` must find 4.56e-06 GB .* `train`.* Received: 1e-06 GB"
     ):
         make_pictures(30, pixels_folder=tmp_path)
+
+
+def test_pictures_are_decoded_by_threads_that_stand_back(make_pictures):
+    found = set[int]()
+
+    def decode_and_look(features: dict) -> dict:
+        look = tf.numpy_function(lambda: found.add(os.getpriority(os.PRIO_PROCESS, 0)), [], [])
+        with tf.control_dependencies([look]):
+            return decode(features)
+
+    batches = make_pictures(30, cache_bytes=1, preprocess=decode_and_look)
+    for dataset, steps in ((batches.training(2), 8), (batches.evaluation(), 4)):
+        assert len(list(iterate(dataset, tf.distribute.get_strategy()))) == steps
+    assert found == {NICENESS}
 
 
 @pytest.mark.parametrize("place", PLACES)
