@@ -19,6 +19,7 @@ import tensorflow as tf
 from models.images.preprocessing import ImagePreprocess
 from models.registry import make_family
 from models.training.dataset import Batches
+from models.training.iteration import iterate
 from schemas.config import ModelConfig
 from tests.benchmarks.images import jpeg
 
@@ -35,8 +36,8 @@ def main() -> None:
     runs = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        photos = _records(work / "photos", 1_000, _photo())
-        digits = _records(work / "digits", 8_000, _digit)
+        photos = _records(work / "photos", 16 * BATCH, _photo())
+        digits = _records(work / "digits", 125 * BATCH, _digit)
         found = {
             "input": {
                 "JPEG of 224x224": _input(photos, (224, 224, 3), runs),
@@ -44,8 +45,8 @@ def main() -> None:
                 "grey PNG of 28x28": _input(digits, (28, 28, 1), runs),
             },
             "training": {
-                "JPEG of 224x224": _training(photos, (224, 224, 3), runs),
-                "JPEG of 224x224 to 96x96": _training(photos, (96, 96, 3), runs),
+                "JPEG of 224x224": _training(photos, (224, 224, 3), runs, 4),
+                "JPEG of 224x224 to 96x96": _training(photos, (96, 96, 3), runs, _BUFFERED),
             },
         }
     print(json.dumps(found))
@@ -97,7 +98,22 @@ def _input(path: Path, shape: tuple[int, int, int], runs: int) -> dict[str, floa
     return _in_turn(sides, 2 * rows // BATCH, runs, lambda batch: None)
 
 
-def _training(path: Path, shape: tuple[int, int, int], runs: int) -> dict[str, float]:
+def _training(path: Path, shape: tuple[int, int, int], runs: int, steps: int) -> dict[str, float]:
+    """Batches by hand of tensors in memory, and ours: decoded anew, as a user gets them, and from files of pixels."""
+    train, kept = _step(shape), _batches(path, shape)
+    sides = {
+        "tensors": lambda: _in_memory(kept).repeat(),
+        "anew": lambda: anew.training(10**6),
+        "default": lambda: kept.training(10**6),
+        "disk": lambda: mapped.training(10**6),
+    }
+    anew = _batches(path, shape, cache_bytes=100 << 10)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        mapped = _batches(path, shape, pixels_folder=Path(folder))
+    return _in_turn(sides, steps, runs, lambda batch: train(batch[0], batch[1]), buffered=steps)
+
+
+def _step(shape: tuple[int, int, int]) -> Callable[[dict[str, tf.Tensor], tf.Tensor], None]:
     family = make_family(ModelConfig(family="resnet"), ["image"], "image")
     facts = {"image_shape": np.array(shape), "image_mean": np.full(3, 128.0), "image_std": np.full(3, 64.0)}
     network, optimizer = family.network(facts, 10), keras.optimizers.SGD(0.01)
@@ -111,20 +127,30 @@ def _training(path: Path, shape: tuple[int, int, int], runs: int) -> dict[str, f
         variables = [variable.value for variable in network.trainable_variables]
         optimizer.apply(tape.gradient(loss, variables), network.trainable_variables)
 
-    anew, kept = _batches(path, shape, cache_bytes=100 << 10), _batches(path, shape, cache_bytes=1 << 30)
-    sides = {"ours": lambda: anew.training(10**6), "memory": lambda: kept.training(10**6)}
-    return _in_turn(sides, 6, runs, lambda batch: step(batch[0], batch[1]))
+    return step
+
+
+def _in_memory(batches: Batches) -> tf.data.Dataset:
+    """What one writes by hand over decoded pictures."""
+    inputs, labels = zip(*[(inputs, label) for inputs, label, _ in batches.evaluation()], strict=True)
+    tensors = {"image": tf.concat([each["image"] for each in inputs], axis=0)}, tf.concat(labels, axis=0)
+    rows = tf.data.Dataset.from_tensor_slices(tensors)
+    return rows.shuffle(batches.num_examples, seed=1).batch(BATCH).prefetch(2)
 
 
 def _in_turn(
-    sides: dict[str, Callable[[], tf.data.Dataset]], batches: int, runs: int, use: Callable[[Any], None]
+    sides: dict[str, Callable[[], tf.data.Dataset]],
+    batches: int,
+    runs: int,
+    use: Callable[[Any], None],
+    buffered: int = _BUFFERED,
 ) -> dict[str, float]:
-    """Median examples a second of each side, once its buffers are full."""
+    """Median examples a second of each side, once as many batches as it reads ahead were used."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(runs):
         for name, make in sides.items():
-            iterator = iter(make())
-            for _ in range(_BUFFERED):
+            iterator = iterate(make(), tf.distribute.get_strategy())
+            for _ in range(buffered):
                 use(next(iterator))
             begin = time.perf_counter()
             for _ in range(batches):
