@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 
 from serving.interface import Array
@@ -13,6 +14,8 @@ from serving.tensors import dtype_of, type_name
 
 MAX_RANK: Final = 32
 """Dimensions of a tensor."""
+_FEW: Final = 32
+"""So many values are sooner compared one by one than numpy is told not to warn of those that are too large."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Kind:
         types: Python's types of values that fit; a bool is no number, nor is a float an integer.
         low: the least number that fits.
         high: the greatest.
+        largest: what a float must be within to be finite in an array; larger numbers become infinite there.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Kind:
     types: frozenset[type] = frozenset()
     low: float = -math.inf
     high: float = math.inf
+    largest: float = math.inf
 
     @property
     def is_string(self) -> bool:
@@ -50,6 +55,8 @@ class Kind:
     def array(self, values: Sequence[Any]) -> Array:
         """Numbers or bools that fit as an array, `(len(values),)`. A number too large for a float is infinite there."""
         assert self.dtype is not None
+        if 0 < len(values) <= _FEW and -self.largest <= min(values) and max(values) <= self.largest:
+            return np.array(values, self.dtype)
         with np.errstate(over="ignore"):
             return np.array(values, self.dtype)
 
@@ -78,10 +85,17 @@ def _integer(enum: int) -> Kind:
     return Kind(_name(enum), dtype, frozenset((int,)), int(bounds.min), int(bounds.max))
 
 
+def _float(enum: int) -> Kind:
+    dtype = dtype_of(enum)
+    assert dtype is not None
+    largest = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
+    return Kind(_name(enum), dtype, frozenset((int, float)), largest=largest)
+
+
 _KINDS: Final[Mapping[int, Kind]] = {
     types_pb2.DT_STRING: Kind("string", dtype_of(types_pb2.DT_STRING), frozenset((str,))),
     types_pb2.DT_BOOL: Kind("bool", dtype_of(types_pb2.DT_BOOL), frozenset((bool,))),
-    **{enum: Kind(_name(enum), dtype_of(enum), frozenset((int, float))) for enum in _FLOATS},
+    **{enum: _float(enum) for enum in _FLOATS},
     **{enum: _integer(enum) for enum in _INTEGERS},
 }
 

@@ -60,7 +60,8 @@ class Desk:
             if not context.is_active():  # canceled, or too late already, while it waited for a thread
                 return b""
             start, answered, message = time.perf_counter(), b"", ""
-            call = Call("grpc", method.name, context.peer(), request_bytes=len(data))
+            peer = context.peer() if self._listeners else ""  # lets other threads run: not for nobody
+            call = Call("grpc", method.name, peer, request_bytes=len(data))
             try:
                 call.who = self._admitted(method, context)
                 with within(context.time_remaining()):
@@ -83,11 +84,11 @@ class Desk:
         return handle
 
     def _admitted(self, method: Method, context: grpc.ServicerContext) -> str:
+        shown = None
         if self._gate.has_keys:
             key = dict(context.invocation_metadata() or ()).get("authorization")
             shown = key if isinstance(key, str) else None
-            return self._gate.admit(method.role, shown, loopback=_is_local(context.peer()))
-        return self._gate.admit(method.role, None, loopback=method.role != "admin" or _is_local(context.peer()))
+        return self._gate.admit(method.role, shown, loopback=method.role != "admin" or _is_local(context.peer()))
 
 
 def _is_local(peer: str) -> bool:
