@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
 from models.family import Hyperparameters
-from models.given_weights import Freeze, check_vocabulary, checkpoint_folder
+from models.given_weights import Freeze, check_vocabulary, checkpoint_folder, stored_width
 from models.pretraining import Pretrainable
 from schemas.config import Task
 
@@ -128,17 +128,23 @@ class Bert(Pretrainable):
         }
 
     @classmethod
-    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With weights, the few epochs at a low rate that fine-tuning wants (Mosbach et al., arXiv:2006.04884)."""
+    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any], base: Path = Path()) -> Mapping[str, Any]:
+        """With weights, the few epochs at a low rate that fine-tuning wants (Mosbach et al., arXiv:2006.04884).
+
+        The rate is 1e-4 at the width of BERT-base, 768, and for others inversely proportional to the width, as Adam
+        wants it (Yang et al., arXiv:2203.03466), up to the one for random weights.
+        """
         recipe = cls.recipe(task)
-        if task == "pretraining" or hyperparameters.get("weights", "none") == "none":
+        if task == "pretraining" or (weights := hyperparameters.get("weights", "none")) == "none":
             return recipe
+        width = stored_width(base / str(weights)) or SIZES["base"].width
+        tuned = min(1e-4 * SIZES["base"].width / width, recipe["learning_rate"])
         return {
             **recipe,
-            "epochs": 4,
+            "epochs": 3,
             "min_steps": 400,
             "batch_size": 32,
-            "learning_rate": 5e-4 if hyperparameters.get("lora") else 1e-4,  # as in the papers of either
+            "learning_rate": recipe["learning_rate"] if hyperparameters.get("lora") else tuned,
             "precision": "auto",
             "restore_best": False,  # the rate falls to zero by plan; a small eval split picks an epoch by chance
         }

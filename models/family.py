@@ -57,8 +57,9 @@ class Family(ABC):
         return {}
 
     @classmethod
-    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The recipe where it depends on the hyperparameters, as the pipeline file gives them; they may be wrong."""
+    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any], base: Path = Path()) -> Mapping[str, Any]:
+        """The recipe where it depends on the hyperparameters, as the pipeline file in `base` gives them; they may be
+        wrong."""
         return cls.recipe(task)
 
     base: Path = Path()

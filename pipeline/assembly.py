@@ -66,7 +66,7 @@ def _training(config: PipelineConfig, base: Path) -> TrainingConfig:
         mistakes.add_error(("model", "family"), error)
         mistakes.raise_any()
         raise
-    recipe = _recipe(config, family)
+    recipe = _recipe(config, family, base)
     mistakes = mistakes_of(config.source, family.Config)
     mistakes.check(family.Config, config.model.hyperparameters, ("model",))
     mistakes.check(TrainingConfig, config.training, ("training",))
@@ -91,10 +91,10 @@ def _check_files(mistakes: Mistakes, config: PipelineConfig, base: Path) -> None
         mistakes.raise_any()
 
 
-def _recipe(config: PipelineConfig, family: type[Family]) -> TrainingConfig:
+def _recipe(config: PipelineConfig, family: type[Family], base: Path) -> TrainingConfig:
     """What the family trains with unless told otherwise."""
     try:
-        return TrainingConfig.model_validate(family.recipe_for(config.task, config.model.hyperparameters))
+        return TrainingConfig.model_validate(family.recipe_for(config.task, config.model.hyperparameters, base))
     except ValidationError as error:
         raise ConfigError(f"`model.family`: the recipe of {config.model.family} is wrong: {error}") from error
     except Exception as error:

@@ -134,7 +134,7 @@ class BackboneFamily(PictureFamily):
         }
 
     @classmethod
-    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    def recipe_for(cls, task: Task, hyperparameters: Mapping[str, Any], base: Path = Path()) -> Mapping[str, Any]:
         """With `weights`, a head first and then everything at a tenth of the rate: a random head would spoil what the
         backbone knows (arXiv:2202.10054)."""
         recipe = {**cls.recipe(task)}

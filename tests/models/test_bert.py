@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import keras
@@ -176,6 +177,26 @@ def test_a_saved_network_answers_alike(tmp_path: Path) -> None:
     network.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again({"token_ids": IDS}), network({"token_ids": IDS}))
+
+
+@pytest.mark.parametrize(
+    ("config", "rate"),
+    [
+        ({"hidden_size": 768}, 1e-4),
+        ({"hidden_size": 384}, 2e-4),
+        ({"hidden_size": 1024}, 7.5e-5),
+        ({"hidden_size": 16}, 5e-4),  # no higher than for random weights
+        ({"dim": 384, "hidden_dim": 1536}, 2e-4),
+        ({"config": {"hidden_dim": 384}}, 2e-4),
+        ({"hidden_size": "wide"}, 1e-4),
+        ([], 1e-4),
+    ],
+)
+def test_the_rate_of_given_weights_goes_by_their_width(tmp_path: Path, config: object, rate: float) -> None:
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    found = Bert.recipe_for("classification", {"weights": "bert"}, tmp_path)["learning_rate"]
+    assert found == pytest.approx(rate)
 
 
 def test_given_weights_are_tuned_gently() -> None:
