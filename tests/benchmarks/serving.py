@@ -45,8 +45,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     export(base / "1")
     seconds, rounds = (2.0, 1) if bench.quick else (5.0, 5)
     log = bench.work / "serving" / "server.log"
-    with serve(log, base, "--file_system_poll_wait_seconds", "0.2") as served:
+    with serve(log, base) as served:
         yield from _fronts(served, seconds, rounds)
+    with serve(log, base, "--file_system_poll_wait_seconds", "0.2") as served:
         yield from _swap(served, base, seconds)
     yield from _start(base, log, rounds)
     yield from _soak(bench, base, log)
