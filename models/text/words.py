@@ -17,6 +17,9 @@ _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar
 _ALONE = rf"([!-/:-@\[-`{{-~\p{{P}}\p{{S}}{_SPACELESS}])"
 """RE2: ASCII punctuation, Unicode punctuation and symbols, and characters that stand alone."""
 
+_HIGH_BITS = -0x7F7F7F7F7F7F7F80
+"""The highest bit of each of eight bytes, int64; ASCII has none of them."""
+
 
 @cache
 def _normalizer() -> tensorflow_text.FastBertNormalizer:
@@ -83,14 +86,21 @@ def _ragged(split: Any) -> tf.RaggedTensor:
 
 def valid_utf8(texts: tf.Tensor) -> tf.Tensor:
     """Texts with U+FFFD in place of invalid bytes. Only texts that are not ASCII are looked into, which is slow."""
-    ascii_only = tf.strings.regex_full_match(texts, r"[\x00-\x7F]*")
-    others = tf.where(tf.logical_not(ascii_only))
 
     def repaired() -> tf.Tensor:
+        others = tf.where(tf.logical_not(tf.strings.regex_full_match(texts, r"[\x00-\x7F]*")))
         found = tf.strings.unicode_transcode(tf.gather_nd(texts, others), "UTF-8", "UTF-8", errors="replace")
         return tf.tensor_scatter_nd_update(texts, others, found)
 
-    return tf.cond(tf.size(others) > 0, repaired, lambda: texts)
+    return tf.cond(_are_ascii(texts), lambda: texts, repaired)
+
+
+def _are_ascii(texts: tf.Tensor) -> tf.Tensor:
+    """Whether all texts are ASCII, a bool: eight bytes are looked at together."""
+    joined = tf.strings.reduce_join(texts)
+    padded = tf.strings.length(joined) // 8 * 8 + 8
+    eights = tf.io.decode_raw(joined, tf.int64, fixed_length=padded)
+    return tf.reduce_all(tf.equal(tf.bitwise.bitwise_and(eights, _HIGH_BITS), 0))
 
 
 class Distinct(NamedTuple):

@@ -3,7 +3,7 @@ import tensorflow as tf
 import tensorflow_text
 
 from models.text.normalizer_model import LOWER_CASE_WITHOUT_ACCENTS
-from models.text.words import join_features, split_words
+from models.text.words import join_features, split_words, valid_utf8
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,26 @@ def test_the_normalizer_is_tensorflow_texts_own() -> None:
 
 def test_invalid_utf8_is_replaced() -> None:
     assert split_words(tf.constant([b"good \xff\xfe day"])).to_list() == [[b"good", *["\ufffd".encode()] * 2, b"day"]]
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_a_broken_byte_is_found_wherever_it_stands(place: int) -> None:
+    broken = b"b" * place + b"\xff" + b"b" * (9 - place)
+    repaired = b"b" * place + "\ufffd".encode() + b"b" * (9 - place)
+    texts = [b"plain", broken, "caf\u00e9".encode(), b""]
+    assert valid_utf8(tf.constant(texts)).numpy().tolist() == [b"plain", repaired, "caf\u00e9".encode(), b""]
+
+
+@pytest.mark.parametrize("texts", [[], [b""], [b"\0\x7f", b"", b"12345"], [b"12345678"], [b"\x7f" * 7, b"\x7f" * 10]])
+def test_ascii_stays_as_it_is(texts: list[bytes]) -> None:
+    assert valid_utf8(tf.constant(texts, tf.string)).numpy().tolist() == texts
+
+
+def test_ascii_falls_into_the_same_words_beside_other_texts() -> None:
+    texts = [chr(code) * 2 + "Ab" + chr(code) for code in range(128)] + ["It's 5% of $9-10 (US)..."]
+    together = split_words(tf.constant([*texts, "caf\u00e9"])).to_list()
+    assert split_words(tf.constant(texts)).to_list() == together[:-1]
+    assert together[-2:] == [b"it ' s 5 % of $ 9 - 10 ( us ) . . .".split(), [b"cafe"]]
 
 
 def test_an_empty_batch_has_no_words() -> None:
