@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from components.transforms.features import RawFeatures
-    from components.transforms.materialize import KeptTransformed, LabelSpec, RawShard
+    from components.transforms.materialize import KeptTransformed, LabelSpec, RawShard, TransformModule
     from models.analyzer import Facts
     from models.family import Family
 
@@ -82,6 +84,7 @@ class Transform(Component):
     def run(self, context: Context) -> None:
         from components.transforms.features import RawFeatures
         from components.transforms.materialize import LabelSpec
+        from components.transforms.spread import has_pool
 
         family = make_family(self.model, tuple(self.features), self.modality, context.base)
         label = self.label
@@ -89,8 +92,15 @@ class Transform(Component):
         raw = RawFeatures(self.features, self.examples.ingestion().columns)
         spec = LabelSpec(label, known, multiple=self.task == "multi-label", box=self.box)
         self._analyze(context, family, raw)
-        types = self._save_graph(family, raw, spec)
-        self._materialize(context, family, raw, spec, types)
+        module, types = self._traced(family, raw, spec)
+        materialize = partial(self._materialize, context, family, raw, spec, types)
+        if not has_pool():
+            self._save_graph(module)
+            return materialize()
+        with ThreadPoolExecutor(1) as beside:  # this process is idle while the pool's are at work
+            saved = beside.submit(self._save_graph, module)
+            materialize()
+            saved.result()
 
     def _analyze(self, context: Context, family: "Family", features: "RawFeatures") -> None:
         import apache_beam as beam
@@ -128,20 +138,15 @@ class Transform(Component):
         if given:
             save_facts(facts, {**load_facts(facts), **given})
 
-    def _save_graph(self, family: "Family", raw: "RawFeatures", label: "LabelSpec") -> dict[str, FeatureType]:
-        """Writes `transform_fn/` and the transformed schema; returns the types of the transformed features."""
-        import tensorflow as tf
-
+    def _traced(
+        self, family: "Family", raw: "RawFeatures", label: "LabelSpec"
+    ) -> "tuple[TransformModule, dict[str, FeatureType]]":
+        """The preprocessing graph, and the types of the transformed features, whose schema is written."""
         from components.transforms.materialize import TransformModule, signature_of_raw
         from models.facts import load_facts
-        from models.saving import save
 
         module = TransformModule(family.preprocess(load_facts(self.transform_graph.facts)), raw, label)
-        module.vocabularies = [
-            tf.saved_model.Asset(str(path)) for path in sorted(self.transform_graph.facts.glob("*.txt"))
-        ]
         signature = module.transform_features.get_concrete_function()
-        save(module, self.transform_graph.transform_fn, experimental_custom_gradients=False)
         outputs = dict(signature.structured_outputs)
         if not self._materializes(family):
             outputs = {**signature_of_raw(raw), **({LABEL: outputs[LABEL]} if LABEL in outputs else {})}
@@ -150,7 +155,18 @@ class Transform(Component):
         shapes = {name: (types[name], _row_shape(output)) for name, output in outputs.items()}
         schema = transformed_schema(shapes, images=images)
         write_atomically(schema_text(schema).encode(), self.transform_graph.transformed_schema)
-        return types
+        return module, types
+
+    def _save_graph(self, module: "TransformModule") -> None:
+        """Writes `transform_fn/`."""
+        import tensorflow as tf
+
+        from models.saving import save
+
+        module.vocabularies = [
+            tf.saved_model.Asset(str(path)) for path in sorted(self.transform_graph.facts.glob("*.txt"))
+        ]
+        save(module, self.transform_graph.transform_fn, experimental_custom_gradients=False)
 
     def _materializes(self, family: "Family") -> bool:
         if self.materialize is not None:

@@ -24,6 +24,12 @@ def prepared(folder: Path, workers: int) -> tuple[Project, str]:
     return project, project.log(finished)
 
 
+def graph_files(project: Project) -> set[Path]:
+    """The names of the graph's files."""
+    graphs = [path for folder in project.published() for path in folder.rglob("transform_fn")]
+    return {path.relative_to(graph) for graph in graphs for path in graph.rglob("*")}
+
+
 def contents(project: Project) -> dict[str, bytes]:
     """Every file of what the steps published, but the graph's, which TensorFlow never writes the same twice."""
     return {
@@ -41,6 +47,7 @@ def test_one_process_and_several_give_the_same_bytes(tmp_path: Path) -> None:
 
     found = contents(spread)
     assert found == contents(alone)
+    assert Path("saved_model.pb") in graph_files(spread) == graph_files(alone)
     shards = [name for name in found if "data_tfrecord-" in name]
     assert {name.partition(":")[0] for name in shards} == {"ExampleGen examples", "Transform transformed_examples"}
     assert len([name for name in shards if name.startswith("ExampleGen") and "Split-train" in name]) == FILES
