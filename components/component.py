@@ -236,7 +236,8 @@ class Component:
         return True
 
     def volume(self, base: Path) -> Volume | None:
-        """What there is to spread over processes; None keeps it in the run's own. Called on a bound component."""
+        """What there is to spread over processes; None keeps it in the run's own. Called on a component whose
+        inputs are bound."""
         return None
 
     @property

@@ -12,6 +12,8 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.files import sha256, write_atomically
@@ -20,6 +22,9 @@ _FORMAT = f"1 python {sys.version_info.major}.{sys.version_info.minor}"
 """Facts about source files hold for one version of Python: syntax trees differ."""
 _SETTLED_AFTER = 2.0
 """Seconds: the coarsest resolution of modification times that is in use, FAT's."""
+
+_READERS = 2
+"""Files of a folder that are read at once."""
 
 Fact = str | list[str]
 Stamp = list[int] | list[str]
@@ -53,10 +58,15 @@ class DigestCache:
         Symbolic links to folders count by where they point, not by what is there.
         """
         whole = hashlib.sha256()
-        for name, file in sorted(_files(path)):
-            digest = f"-> {file.readlink()}" if file.is_dir() else self.file_digest(file)
+        files = sorted(_files(path))
+        with ThreadPoolExecutor(_READERS) as readers:
+            digests = list(readers.map(self._digest_in_folder, [file for _, file in files]))
+        for (name, _), digest in zip(files, digests, strict=True):
             whole.update(f"{len(name)} {name} {digest}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
+
+    def _digest_in_folder(self, file: Path) -> str:
+        return f"-> {file.readlink()}" if file.is_dir() else self.file_digest(file)
 
     def group_digest(self, folder: Path, names: Sequence[str]) -> str:
         """SHA-256 over the names and contents of many files of a folder, in hexadecimal.
@@ -78,16 +88,21 @@ class DigestCache:
 
     def fact(self, kind: str, path: Path, find: Callable[[Path], Fact]) -> Fact:
         """What `find` says about a file, asked again only when the file changes."""
-        key = f"{kind} {os.path.abspath(path)}"  # noqa: PTH100 (Path.absolute keeps `..`)
         stamp = _stamp(path)
-        known = self._facts.get(key)
-        if known and known[0] == stamp:
-            return known[1]
+        known = self._known(kind, path, stamp)
+        if known is not None:
+            return known
         fact = find(path)
         if self._is_settled(stamp) and _stamp(path) == stamp:
-            self._facts[key] = (stamp, fact)
+            self._facts[_key(kind, path)] = (stamp, fact)
             self._changed = True
         return fact
+
+    def remembers(self, path: Path) -> bool:
+        """Whether a file is as it was when its digest was found, which so is known without reading it again."""
+        with suppress(OSError):
+            return self._known("digest", path, _stamp(path)) is not None
+        return False
 
     def close(self) -> None:
         """Keeps the facts for other processes, atomically; forgets those about files that are gone."""
@@ -99,6 +114,10 @@ class DigestCache:
         except OSError as error:  # the run has its result all the same; the next one only digests again
             logging.getLogger(__name__).warning("%s cannot be written: %s", self._path, error)
         self._changed = False
+
+    def _known(self, kind: str, path: Path, stamp: list[int]) -> Fact | None:
+        known = self._facts.get(_key(kind, path))
+        return known[1] if known and known[0] == stamp else None
 
     def _is_settled(self, stamp: list[int]) -> bool:
         return time.time_ns() - max(stamp[1], stamp[2]) >= self._settled_after * 1e9
@@ -112,6 +131,10 @@ def _load(path: Path) -> dict[str, tuple[Stamp, Fact]]:
         return {key: (stamp, fact) for key, (stamp, fact) in kept["facts"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
+
+
+def _key(kind: str, path: Path) -> str:
+    return f"{kind} {os.path.abspath(path)}"  # noqa: PTH100 (Path.absolute keeps `..`)
 
 
 def _stamp(path: Path) -> list[int]:

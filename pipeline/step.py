@@ -93,6 +93,7 @@ def perform(run: Run, component: Component, inputs: Stored) -> Published:
     try:
         with run.cancellation.interruptible(deadline):
             component = component.resolved(run.pipeline.base)
+            run.apart.expect(component, run.pipeline.base, run.digests)
             parts = ingredients_of(run, component, inputs)
             cached = run.lineage.find_cached(run.pipeline.name, component.name, combined(parts))
             gone = _gone(run, component, inputs, cached) if run.use_cache and cached else ""

@@ -1,7 +1,8 @@
 """Where a step runs: in this process, or, where its Beam work is large, in one of its own with others beside it.
 
-Such processes are forked from a template (`template.py`), which imports TensorFlow and Beam while the first step reads,
-and ends after the last one that needs it. A step's process ends with the step, and at once when this one goes away.
+Such processes are forked from a template (`template.py`), which imports Beam while the first step's input is digested
+and TensorFlow while that is read, and ends after the last step that needs it. A step's process ends with the step, and
+at once when this one goes away.
 """
 
 import gc
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from components.component import Component, Volume
 from pipeline.context import RunContext
+from pipeline.digests import DigestCache
 from schemas.config import BeamConfig
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ class Apart:
         self._beam, self._steps = beam, list(steps)
         self._template: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+
+    def expect(self, component: Component, base: Path, digests: DigestCache) -> None:
+        """Has the template begin to import what a step needs, where large files that it reads have yet to be digested.
+
+        Such a step will hardly be found unchanged. What it reads of other steps has its digest.
+        """
+        if component.inputs or not (component.spread_modules and self._fits(component)):
+            return
+        volume = component.volume(base)
+        if volume and volume.bytes >= LEAST_BYTES and self._workers(volume) > 1:
+            files = [base / path for path in component.external_inputs(base) if isinstance(path, Path)]
+            if not all(map(digests.remembers, files)):
+                self._command(component.spread_modules)
 
     def run(self, component: Component, context: RunContext) -> None:
         """Runs a bound component; its outputs are then as if it had run here.

@@ -40,6 +40,17 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         DigestCache(tmp_path).folder_digest(tmp_path / "none")
 
 
+def test_it_remembers_the_digest_of_a_file_until_that_changes(tmp_path: Path) -> None:
+    file, digests = tmp_path / "rows.csv", DigestCache(tmp_path, settled_after=0.0)
+    assert not digests.remembers(file)
+    file.write_text("one")
+    assert not digests.remembers(file)
+    digests.file_digest(file)
+    assert digests.remembers(file)
+    file.write_text("another")
+    assert not digests.remembers(file)
+
+
 def test_facts_are_remembered_over_processes(tmp_path: Path) -> None:
     file, reads = tmp_path / "file", _Reads()
     file.write_text("one")

@@ -101,6 +101,30 @@ def test_a_cached_step_is_found_whatever_the_number_of_processes(start: Start, p
     assert processes(project) == {}
 
 
+EXPECT = """
+    import pipeline.apart.runner as runner
+    from pipeline.digests import DigestCache
+    from schemas.config import BeamConfig
+    from spread_steps import SpreadGen
+    runner.LEAST_BYTES, SpreadGen.spread_modules = {least}, ("json",)
+    step, digests = SpreadGen(pids="pids"), DigestCache(base, settled_after=0.0)
+    if {digested}:
+        digests.file_digest(base / "rows.txt")
+    apart = runner.Apart(BeamConfig(workers=2), [step])
+    apart.expect(step, base, digests)
+    children = Path(f"/proc/self/task/{{runner.os.getpid()}}/children").read_text().split()
+    print(runner.json.dumps({{"children": len(children)}}))
+    apart.close()
+"""
+
+
+@pytest.mark.parametrize(("least", "digested", "begun"), [(1, False, 1), (1, True, 0), (1000, False, 0)])
+def test_imports_begin_while_a_large_file_is_digested_for_the_first_time(
+    start: Start, least: int, digested: bool, begun: int
+) -> None:
+    assert start(EXPECT.format(least=least, digested=digested)).result() == {"children": begun}
+
+
 def test_an_error_in_a_process_is_told_as_if_it_were_here(start: Start, project: Path) -> None:
     popen = start(RUN.format(workers=2, then="fail")).popen
     stdout, stderr = popen.communicate(timeout=60)
