@@ -16,6 +16,9 @@ RECIPE ?= reuters-r8-linear
 TEXT ?= shr loss vs profit of three dlrs in the fourth quarter
 BENCH ?=
 
+# A process holds TensorFlow and a few models: 4 GB at most. A file's tests share fixtures, so they stay in one process.
+WORKERS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -61,7 +64,7 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports --no-logo
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 # `make bench BENCH="--quick startup"` measures less; see tests/benchmarks/__main__.py.
 bench: $(INSTALLED)
