@@ -16,6 +16,7 @@ from models.registry import make_family
 from models.tasks import Classification
 from models.training.loop import Fit, fit
 from schemas.config import ModelConfig, TrainingConfig
+from tests.components.scenes import scene
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +55,21 @@ def digits() -> tuple[Pictures, Pictures]:
     return Pictures(pictures[~held], label[~held]), Pictures(pictures[held], label[held])
 
 
-def trained(base: Path, family: str, steps: int, **settings: Any) -> Fit:
-    train, held = digits()
+def stripes(count: int, side: int) -> Pictures:
+    """Scenes under faint stripes that lie, stand or lean: no pixel alone tells which, nor does a color."""
+    random = np.random.default_rng(count)
+    labels = np.arange(count) % 3
+    y, x = np.mgrid[0:side, 0:side]
+    along = np.stack([y, x, (x + y) / np.sqrt(2)])[labels]
+    period, phase = random.uniform(8, 24, (2, count, 1, 1))
+    waves = 25 * np.sin(2 * np.pi * (along / period + phase))
+    scenes = np.stack([scene(1000 * count + number, side) for number in range(count)])
+    return Pictures(np.clip(scenes + waves[..., None], 0, 255).astype(np.uint8), labels)
+
+
+def trained(base: Path, family: str, steps: int, data: tuple[Pictures, Pictures] | None = None, **settings: Any) -> Fit:
+    train, held = data or digits()
+    classes = len(set(train.labels))
     made = make_family(ModelConfig.model_validate({"family": family, **settings}), ["image"], "image", base)
     assert isinstance(made, PictureFamily)
     recipe = made.recipe_for("classification", settings)
@@ -65,9 +79,9 @@ def trained(base: Path, family: str, steps: int, **settings: Any) -> Fit:
         "image_mean": train.pictures.mean(axis=(0, 1, 2), keepdims=False).reshape(-1),
         "image_std": train.pictures.std(axis=(0, 1, 2), keepdims=False).reshape(-1),
     }
-    head = Classification([str(digit) for digit in range(10)])
-    augment = Augmentation(config.augmented, 10).of_inputs if config.augmented else None
-    return fit(lambda: made.network(facts, 10), head, train, held, config, augment=augment)  # type: ignore[arg-type]
+    head = Classification([str(label) for label in range(classes)])
+    augment = Augmentation(config.augmented, classes).of_inputs if config.augmented else None
+    return fit(lambda: made.network(facts, classes), head, train, held, config, augment=augment)  # type: ignore[arg-type]
 
 
 def accuracy(fitted: Fit) -> float:
@@ -90,6 +104,13 @@ def test_a_residual_network_learns_digits(resnet: tuple[Path, Fit]) -> None:
 @pytest.mark.parametrize(("family", "steps", "least"), [("linear", 300, 0.8), ("mlp", 300, 0.85), ("vgg", 100, 0.85)])
 def test_others_learn_digits(tmp_path: Path, family: str, steps: int, least: float) -> None:
     assert accuracy(trained(tmp_path, family, steps)) > least
+
+
+@pytest.mark.parametrize(("version", "side"), [(1, 128), (2, 160)])
+def test_eighteen_layers_learn_what_is_in_large_pictures(tmp_path: Path, version: int, side: int) -> None:
+    data = stripes(240, side), stripes(60, side)
+    assert accuracy(trained(tmp_path, "linear", 60, data)) < 0.6
+    assert accuracy(trained(tmp_path, "resnet", 90, data, version=version)) > 0.9
 
 
 @pytest.mark.parametrize("freeze", ["all", "none", 2])
