@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import logging
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from schemas.files import sha256
 
 # A job in the background starts with Ctrl-C ignored, and so would every process that a test starts and stops with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Some terminals, and pytest-xdist, say here how wide they are, and tables would be folded to that.
+os.environ.pop("COLUMNS", None)
 
 
 class _Silent:
