@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -139,14 +139,16 @@ class ExampleGen(Component):
     def _ingest(self, context: Context) -> None:
         from components.transforms.ingest import Ingest, with_contents
         from components.transforms.readers import make_reader
+        from components.transforms.readers.csv_files import CsvReader
+        from components.transforms.readers.csv_parts import InParts
 
         data = self._read
         holdout = _checked_holdout(data)
         reader = make_reader(data, context.base)
         sources = list(sources_of(data, context.base))
         columns = self._columns(probed(reader, sources, self._wanted(holdout)))
-        cut = {source.path for source in sources} if data.format == "csv" and not data.images else set()
-        units = with_contents(units_of(reader, sources, cut), data, context.digest)
+        cut = InParts(reader) if isinstance(reader, CsvReader) else reader
+        units = with_contents(units_of(cut, sources), data, context.digest)
         report = self.examples.uri / ".ingested.json"
         pictures = pictures_of(data, columns, context.base)
         ingest = Ingest(
@@ -160,13 +162,13 @@ class ExampleGen(Component):
             code=context.code,
         )
         ingested = self._ingested(context, units, ingest, report)
-        if ingested.wrong_cuts:
+        if ingested.wrong_cuts and isinstance(cut, InParts):
             _clear(self.examples.uri)
             whole = {units[place].source for place in ingested.wrong_cuts}
             shown = ", ".join(sorted(source.shown for source in whole))
             context.logger.info("read as one, since quotes do not tell where rows end: %s", shown)
-            cut -= {source.path for source in whole}
-            units = with_contents(units_of(reader, sources, cut), data, context.digest)
+            cut = InParts(cut.reader, frozenset(source.path for source in whole))
+            units = with_contents(units_of(cut, sources), data, context.digest)
             ingested = self._ingested(context, units, ingest, report)
         context.logger.info(
             "read %d of %d units; earlier runs had read the others", len(units) - ingested.reused, len(units)
@@ -310,16 +312,11 @@ def _missing_column(shown: str, name: str, key: str, found: Sequence[str]) -> st
     )
 
 
-def units_of(reader: "Reader", sources: "Sequence[Source]", cut: Collection[str] = ()) -> "list[Unit]":
-    """The units of work that sources fall into; `cut` holds the paths of csv files that are cut if they are large."""
+def units_of(reader: "Reader", sources: "Sequence[Source]") -> "list[Unit]":
+    """The units of work that sources fall into."""
     from components.transforms.ingest import Unit
-    from components.transforms.readers.csv_parts import parts_of
 
-    parts = [
-        (source, part)
-        for source in sources
-        for part in (parts_of(source) if source.path in cut else reader.parts(source))
-    ]
+    parts = [(source, part) for source in sources for part in reader.parts(source)]
     return [Unit(place, source, part) for place, (source, part) in enumerate(parts)]
 
 

@@ -5,16 +5,41 @@ doubled inside them, that is the end of a record. A stray quote makes it a guess
 cut, and whoever reads the part before it finds that out (`WrongCutError`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from components.transforms.readers import Part, Source, opened
+from components.transforms.readers import Part, Row, Source, opened
+from components.transforms.readers.csv_files import CsvReader
+from schemas.ingestion import FeatureType
 
 PART_BYTES: Final = 64 << 20
 """Most bytes of a part; a smaller file than two of them is not cut."""
 
 _CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class InParts:
+    """A reader of csv whose large files fall into parts.
+
+    Args:
+        reader: of files.
+        whole: paths of files that are read as one all the same.
+    """
+
+    reader: CsvReader
+    whole: frozenset[str] = frozenset()
+
+    def probe(self, source: Source) -> Mapping[str, FeatureType | None]:
+        return self.reader.probe(source)
+
+    def parts(self, source: Source) -> Iterator[Part]:
+        return self.reader.parts(source) if source.path in self.whole else parts_of(source)
+
+    def rows(self, source: Source, part: Part, columns: Sequence[str]) -> Iterator[Row]:
+        return self.reader.rows(source, part, columns)
 
 
 def number_of_parts(path: Path) -> int:
