@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from models.analyzer import Analyzer
 from models.family import Hyperparameters
-from models.given_weights import Freeze, check_vocabulary, checkpoint_folder, stored_width
+from models.given_weights import Freeze, check_vocabulary, checkpoint_folder
 from models.pretraining import Pretrainable
 from schemas.config import Task
 
@@ -134,10 +134,13 @@ class Bert(Pretrainable):
         The rate is 1e-4 at the width of BERT-base, 768, and for others inversely proportional to the width, as Adam
         wants it (Yang et al., arXiv:2203.03466), up to the one for random weights.
         """
+        from models.text.hugging_face import width_of
+
         recipe = cls.recipe(task)
         if task == "pretraining" or (weights := hyperparameters.get("weights", "none")) == "none":
             return recipe
-        width = stored_width(base / str(weights)) or SIZES["base"].width
+        folder = base / str(weights)
+        width = (width_of(checkpoint_folder(folder)) if folder.is_dir() else None) or SIZES["base"].width
         tuned = min(1e-4 * SIZES["base"].width / width, recipe["learning_rate"])
         return {
             **recipe,

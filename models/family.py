@@ -64,15 +64,15 @@ class Family(ABC):
 
     base: Path = Path()
 
+    def __init__(self, hyperparameters: Any, features: Sequence[str]) -> None:
+        self.config = hyperparameters
+        self.features = tuple(features)
+
     @property
     def length_multiple(self) -> int:
         """What lengths of training batches are rounded up to multiples of: a network of kernels that are compiled for
         each length wants few different ones."""
         return 1
-
-    def __init__(self, hyperparameters: Any, features: Sequence[str]) -> None:
-        self.config = hyperparameters
-        self.features = tuple(features)
 
     def files(self) -> Sequence[Path]:
         """Files and folders that `network` reads; what they hold decides whether a training can be used again."""

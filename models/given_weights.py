@@ -1,6 +1,5 @@
 """What every kind of given weights has in common: where they are, what is said where they cannot be read, freezing."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,9 +21,6 @@ Freeze = Literal["none", "all"] | Annotated[int, Field(ge=1, strict=True)]
 
 PRESET: Final = re.compile(r"[a-z0-9_]+|(kaggle|hf|modelscope|gs)://.+")
 """Names of KerasHub's presets."""
-
-_WIDTHS: Final = ("hidden_size", "dim", "hidden_dim")
-"""Hugging Face's names of the width, of BERT and of DistilBERT, and KerasHub's."""
 
 
 def read(load: Callable[[], Any], weights: str) -> Any:
@@ -67,20 +63,6 @@ def checkpoint_folder(folder: Path) -> Path:
     version = served_version(folder)
     held = (version / CHECKPOINT, version / "Format-Serving" / CHECKPOINT)
     return next((found for found in held if found.is_dir()), folder)
-
-
-def stored_width(weights: Path) -> int | None:
-    """Channels of an encoder's words as the config.json of its folder says, Hugging Face's or a KerasHub preset's; None
-    where there is no such folder, or it does not say so."""
-    if not weights.is_dir():
-        return None
-    try:
-        config = json.loads((checkpoint_folder(weights) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    levels = [config, config.get("config")] if isinstance(config, dict) else []
-    found = (level.get(name) for level in levels if isinstance(level, dict) for name in _WIDTHS)
-    return next((width for width in found if isinstance(width, int) and width > 0), None)
 
 
 def check_vocabulary(vocabulary: Sequence[str], facts: "Facts", weights: str) -> None:

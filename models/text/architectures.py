@@ -59,11 +59,13 @@ class Architecture:
 
     Attributes:
         sizes: numbers that its config.json must hold.
+        width: the one of these that is the width of its layers.
         shapes: from these to the tensors that there must be.
         layers: paths of KerasHub's layers to names of Hugging Face's; `{}` is a layer's number.
     """
 
     sizes: Sequence[str]
+    width: str
     shapes: Callable[[Mapping[str, int]], Shapes]
     layers: Mapping[str, str]
 
@@ -80,6 +82,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
             "num_attention_heads",
             "max_position_embeddings",
         ),
+        "hidden_size",
         _bert,
         {
             "token_embedding": "embeddings.word_embeddings",
@@ -98,6 +101,7 @@ ARCHITECTURES: Final[Mapping[str, Architecture]] = {
     ),
     "distilbert": Architecture(
         ("vocab_size", "dim", "hidden_dim", "n_layers", "n_heads", "max_position_embeddings"),
+        "dim",
         _distilbert,
         {
             "token_and_position_embedding/token_embedding": "embeddings.word_embeddings",

@@ -7,7 +7,7 @@ read. Tensors of a head are passed over, and the pooler's, which our networks do
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,6 +99,18 @@ def check_folder(folder: Path, weights: str) -> None:
     config = json_object(folder / "config.json", weights) if (folder / "config.json").is_file() else {}
     if config.get("model_type") in tuple(ARCHITECTURES):
         Tensors(folder, config, weights)
+
+
+def width_of(folder: Path) -> int | None:
+    """The width of an encoder's layers as the config.json of its folder says, which may be a KerasHub preset's; None
+    where it does not."""
+    with suppress(ConfigError):
+        config = json_object(folder / "config.json", str(folder))
+        architecture = ARCHITECTURES.get(str(config.get("model_type")))
+        name, numbers = (architecture.width, config) if architecture else ("hidden_dim", config.get("config"))
+        if isinstance(numbers, dict):
+            return _sizes(numbers, (name,), str(folder))[name]
+    return None
 
 
 def json_object(path: Path, weights: str) -> dict[str, Any]:

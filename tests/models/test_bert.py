@@ -182,13 +182,14 @@ def test_a_saved_network_answers_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "rate"),
     [
-        ({"hidden_size": 768}, 1e-4),
-        ({"hidden_size": 384}, 2e-4),
-        ({"hidden_size": 1024}, 7.5e-5),
-        ({"hidden_size": 16}, 5e-4),  # no higher than for random weights
-        ({"dim": 384, "hidden_dim": 1536}, 2e-4),
-        ({"config": {"hidden_dim": 384}}, 2e-4),
-        ({"hidden_size": "wide"}, 1e-4),
+        ({"model_type": "bert", "hidden_size": 768}, 1e-4),
+        ({"model_type": "bert", "hidden_size": 384}, 2e-4),
+        ({"model_type": "bert", "hidden_size": 1024}, 7.5e-5),
+        ({"model_type": "bert", "hidden_size": 16}, 5e-4),  # no higher than for random weights
+        ({"model_type": "distilbert", "dim": 384, "hidden_dim": 1536}, 2e-4),
+        ({"config": {"hidden_dim": 384}}, 2e-4),  # a preset of KerasHub
+        ({"config": []}, 1e-4),
+        ({"model_type": "bert", "hidden_size": "wide"}, 1e-4),
         ([], 1e-4),
     ],
 )
