@@ -1,10 +1,11 @@
 """Requests that are answered where they are received, beside those that wait for a task or a thread."""
 
+import select
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from serving.errors import Code
 from serving.models.manager import ModelManager
 from serving.rest.connections import Connection
 from serving.rest.server import RestOptions, RestServer
+from tests.serving.clients import until
 from tests.serving.rest.conftest import Rest
 
 PATH = "/v1/models/half_plus_two:predict"
@@ -194,26 +196,28 @@ def test_a_known_head_is_answered_before_the_server_ends(models: ModelManager) -
         assert client.recv(1) == b""
 
 
-def _dates(client: socket.socket, count: int) -> list[str]:
-    """What so many answers to the same request say of the time."""
-    dates = []
-    for _ in range(count):
-        client.sendall(_request('{"instances":[1]}'))
-        received = b""
-        while not received.endswith(b"]}"):
-            received += client.recv(4096)
-        dates += [line.decode() for line in received.split(b"\r\n") if line.startswith(b"date: ")]
-    return dates
+def _date(client: socket.socket) -> datetime:
+    """What an answer says of the time."""
+    client.sendall(_request('{"instances":[1]}'))
+    received = b""
+    while not received.endswith(b"]}"):
+        received += client.recv(4096)
+    (date,) = [line.decode() for line in received.split(b"\r\n") if line.startswith(b"date: ")]
+    return parsedate_to_datetime(date.removeprefix("date: "))
 
 
 def test_answers_of_a_known_head_tell_the_time(rest: Rest, parsed: list[bytes]) -> None:
     with _connected(rest.port) as client:
-        first = _dates(client, 3)
-        time.sleep(2.2)  # the server looks at its clock once a second
-        later = _dates(client, 3)
-    assert len(parsed) == 1
-    assert len(first) == len(later) == 3
-    assert parsedate_to_datetime(later[-1][6:]) - parsedate_to_datetime(first[0][6:]) >= timedelta(seconds=1)
+        dates = [_date(client)]
+
+        def is_later_and_known() -> bool:
+            heads = len(parsed)
+            dates.append(_date(client))
+            return dates[-1] > dates[0] + timedelta(seconds=1) and len(parsed) == heads
+
+        until(is_later_and_known)
+    assert dates == sorted(dates)
+    assert len(parsed) < len(dates) / 2
 
 
 def test_a_connection_that_is_idle_is_closed_and_one_that_is_not_is_kept(models: ModelManager) -> None:
@@ -221,8 +225,8 @@ def test_a_connection_that_is_idle_is_closed_and_one_that_is_not_is_kept(models:
     server.start()
     with _connected(server.port) as idle, _connected(server.port) as busy:
         assert _asked(idle, _request('{"instances":[1]}'))[0] == 200
-        for _ in range(20):
+        while not select.select([idle], [], [], 0.1)[0]:
             assert _asked(busy, _request('{"instances":[1]}')) == (200, b'{"predictions":[2.5]}')
-            time.sleep(0.1)
         assert idle.recv(1) == b""
+        assert _asked(busy, _request('{"instances":[1]}'))[0] == 200
     server.stop(1)
