@@ -7,7 +7,7 @@ later fails at once when another writer was faster), on a server by locking the 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, insert, inspect, make_url, select
@@ -40,7 +40,7 @@ def open_database(url_or_path: str | Path, lock_timeout: float) -> tuple[Engine,
             with engine.connect() as connection:
                 made = _has_schema(connection)
             if not made:
-                _create(engine)
+                _create(engine, lock_timeout)
             _check_version(engine)
             return engine, _known_types(engine)
     except TrainworksError as error:
@@ -168,10 +168,10 @@ def _has_schema(connection: Connection) -> bool:
     return not _keeps_parts(connection) or connection.scalar(select(tables.environment).limit(1)) is not None
 
 
-def _create(engine: Engine) -> None:
+def _create(engine: Engine, lock_timeout: float) -> None:
     """Makes the schema, unless another process has made it meanwhile."""
     if engine.dialect.name == "sqlite":
-        _set_wal(engine)
+        _set_wal(engine, lock_timeout)
     with engine.execution_options(**{_WRITES: True}).connect() as connection, _alone(connection):
         if _has_schema(connection):
             return
@@ -209,13 +209,25 @@ def _add_indexes(connection: Connection, *, checkfirst: bool) -> None:
             connection.exec_driver_sql(statement)
 
 
-def _set_wal(engine: Engine) -> None:
-    """Write-ahead logging: readers and a writer do not wait for each other. It stays with the file."""
-    connection = engine.raw_connection()
-    try:
-        connection.cursor().execute("PRAGMA journal_mode = WAL")
-    finally:
-        connection.close()
+def _set_wal(engine: Engine, lock_timeout: float) -> None:
+    """Write-ahead logging: readers and a writer do not wait for each other. It stays with the file.
+
+    Where another process is about to write, SQLite says so at once instead of waiting.
+    """
+    import tenacity
+
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_busy),
+        stop=tenacity.stop_after_delay(lock_timeout),
+        wait=tenacity.wait_random(0.01, 0.05),
+        reraise=True,
+    )
+    with closing(engine.raw_connection()) as connection:
+        again(connection.cursor().execute, "PRAGMA journal_mode = WAL")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _check_version(engine: Engine) -> None:

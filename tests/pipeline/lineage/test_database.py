@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_a_lock_at_opening(database: Path) -> None:
         Lineage(database, lock_timeout=0.1)
     other.close()
     Lineage(database).close()
+
+
+def test_another_process_that_is_about_to_write_a_new_database(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "metadata.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ConfigError, match="database is locked"):
+        Lineage(tmp_path / "metadata.sqlite", lock_timeout=0.1)
+    threading.Timer(0.3, other.close).start()
+    Lineage(tmp_path / "metadata.sqlite").close()
 
 
 def test_a_lock_later_on(database: Path, lineage: Lineage) -> None:
