@@ -82,7 +82,9 @@ class Daemons:
         staged.rename(self.offset)
 
     def stop(self) -> list[int]:
-        """Ends all as a service manager does; returns their exit codes."""
+        """Ends all as a service manager does, once they have begun; returns their exit codes."""
+        while not all(_catches(pid, signal.SIGTERM) for pid in self.alive):
+            time.sleep(0.05)
         for pid in self.alive:
             os.kill(pid, signal.SIGTERM)
         codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in self.alive]
@@ -98,6 +100,13 @@ class Daemons:
     def journal(self, word: str) -> list[str]:
         lines = (self.folder / "journal").read_text().splitlines()
         return [line.partition(" ")[2] for line in lines if line.startswith(f"{word} ")]
+
+
+def _catches(pid: int, signum: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1]
+    return bool(int(caught, 16) >> (signum - 1) & 1)
 
 
 @pytest.fixture
