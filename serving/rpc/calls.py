@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-import grpc
 from google.protobuf.message import DecodeError
 
 from serving.access.gate import Gate
@@ -14,10 +14,8 @@ from serving.access.keys import Role
 from serving.calls import Call, Listener
 from serving.deadline import within
 from serving.errors import Code, ServingError
+from serving.rpc.front import Answer, Reply, Rpc
 
-_STATUS: Final[Mapping[Code, grpc.StatusCode]] = {
-    Code(status.value[0]): status for status in grpc.StatusCode if status is not grpc.StatusCode.OK
-}
 _MESSAGE_LIMIT: Final = 1024
 """Bytes of a message that a client is sent, as TF Serving has it: they travel in an HTTP/2 header, which clients refuse
 when it gets too long."""
@@ -48,47 +46,36 @@ class Desk:
     def __init__(self, gate: Gate, listeners: Sequence[Listener] = ()) -> None:
         self._gate, self._listeners = gate, listeners
 
-    def service(self, name: str, methods: tuple[Method, ...]) -> grpc.GenericRpcHandler:
-        """A service of these methods."""
-        handlers = {method.name: grpc.unary_unary_rpc_method_handler(self._handler(method)) for method in methods}
-        return grpc.method_handlers_generic_handler(name, handlers)
+    def methods(self, service: str, methods: Iterable[Method]) -> dict[str, Answer]:
+        """What answers the methods of a service, by path."""
+        return {f"/{service}/{method.name}": partial(self._handle, method) for method in methods}
 
-    def _handler(self, method: Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    def _handle(self, method: Method, data: bytes, rpc: Rpc) -> Reply:
         """Bytes in, bytes out: what a call weighs is known, and a broken request has an answer of its own."""
+        start, answered, message = time.perf_counter(), b"", ""
+        call = Call("grpc", method.name, rpc.peer if self._listeners else "", request_bytes=len(data))
+        try:
+            call.who = self._admitted(method, rpc)
+            with within(rpc.seconds_left):
+                answered = method.answer(method.request.FromString(data), call).SerializeToString()
+        except ServingError as error:
+            call.code, message = error.code, error.message
+        except DecodeError:
+            call.code, message = Code.INVALID_ARGUMENT, f"The request is not a {method.request.DESCRIPTOR.name}."
+        except Exception as error:  # a call that fails must not take the server along
+            _log.exception("%s failed unexpectedly", method.name)
+            call.code, message = Code.INTERNAL, f"{method.name} failed unexpectedly: {type(error).__name__}"
+        call.response_bytes, call.seconds = len(answered), time.perf_counter() - start
+        for listener in self._listeners:
+            listener(call)
+        return Reply(answered, call.code, _shortened(message))
 
-        def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-            if not context.is_active():  # canceled, or too late already, while it waited for a thread
-                return b""
-            start, answered, message = time.perf_counter(), b"", ""
-            peer = context.peer() if self._listeners else ""  # lets other threads run: not for nobody
-            call = Call("grpc", method.name, peer, request_bytes=len(data))
-            try:
-                call.who = self._admitted(method, context)
-                with within(context.time_remaining()):
-                    answered = method.answer(method.request.FromString(data), call).SerializeToString()
-            except ServingError as error:
-                call.code, message = error.code, error.message
-            except DecodeError:
-                call.code, message = Code.INVALID_ARGUMENT, f"The request is not a {method.request.DESCRIPTOR.name}."
-            except Exception as error:  # a call that fails must not take the server along
-                _log.exception("%s failed unexpectedly", method.name)
-                call.code, message = Code.INTERNAL, f"{method.name} failed unexpectedly: {type(error).__name__}"
-            if call.code != Code.OK:
-                context.set_code(_STATUS[call.code])
-                context.set_details(_shortened(message))
-            call.response_bytes, call.seconds = len(answered), time.perf_counter() - start
-            for listener in self._listeners:
-                listener(call)
-            return answered
-
-        return handle
-
-    def _admitted(self, method: Method, context: grpc.ServicerContext) -> str:
+    def _admitted(self, method: Method, rpc: Rpc) -> str:
         shown = None
         if self._gate.has_keys:
-            key = dict(context.invocation_metadata() or ()).get("authorization")
+            key = rpc.metadata.get("authorization")
             shown = key if isinstance(key, str) else None
-        return self._gate.admit(method.role, shown, loopback=method.role != "admin" or _is_local(context.peer()))
+        return self._gate.admit(method.role, shown, loopback=method.role != "admin" or _is_local(rpc.peer))
 
 
 def _is_local(peer: str) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +15,11 @@ from serving.calls import Listener
 from serving.interface import Models
 from serving.rpc import health
 from serving.rpc.calls import Desk
+from serving.rpc.front import Front
 from serving.rpc.inference import Inference
 from serving.rpc.management import Management
 from serving.rpc.prediction import Prediction
 from serving.tls import Tls
-from serving.turns import TurnTaking
 
 _PREDICTION: Final = "tensorflow.serving.PredictionService"
 _MANAGEMENT: Final = "tensorflow.serving.ModelService"
@@ -72,8 +73,8 @@ class RpcServer:
     ) -> None:
         threads = options.threads or max(_THREADS, 4 * (os.cpu_count() or 1))
         self._server = grpc.server(
-            TurnTaking(threads, "grpc"),
-            maximum_concurrent_rpcs=threads + options.queue,
+            ThreadPoolExecutor(_THREADS, "grpc-other"),
+            maximum_concurrent_rpcs=_THREADS + options.queue,
             options=_channel_options(options),
         )
         prediction = Prediction(
@@ -82,12 +83,11 @@ class RpcServer:
             tensor_content=options.tensor_content,
         )
         desk = Desk(gate, listeners)
-        self._server.add_generic_rpc_handlers(
-            (
-                desk.service(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),
-                desk.service(_MANAGEMENT, Management(models).methods()),
-            )
-        )
+        methods = {
+            **desk.methods(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),
+            **desk.methods(_MANAGEMENT, Management(models).methods()),
+        }
+        self._front = Front(self._server, methods, threads, options.queue)
         self.health = health.Health((_PREDICTION, _MANAGEMENT))
         self.health.add_to(self._server)
         names = (_PREDICTION, _MANAGEMENT, health.SERVICE, reflection.SERVICE_NAME)
@@ -97,11 +97,13 @@ class RpcServer:
     def start(self) -> None:
         """Takes calls from now on."""
         self._server.start()
+        self._front.start()
 
     def stop(self, grace_seconds: float) -> None:
         """Takes no calls any more, and returns once those in flight have ended or the time is over."""
         self.health.end()
         self._server.stop(grace_seconds).wait()
+        self._front.stop()
 
 
 def _channel_options(options: RpcOptions) -> list[tuple[str, int]]:

@@ -1,56 +1,139 @@
 import threading
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
 
-import pytest
-
-from serving.turns import TurnTaking, step_aside
+from serving.turns import TurnTaking, Work, step_aside
 
 
-def test_two_work_at_once_and_others_once_they_step_aside() -> None:
-    pool = TurnTaking(4, "test")
-    release, began = threading.Event(), list[float]()
+class Bell:
+    """What threads listen to in these tests: all that was put here since."""
 
-    def work(long: bool) -> None:
-        began.append(time.monotonic())
-        if long:
+    def __init__(self) -> None:
+        self._work = SimpleQueue[Work | None]()
+
+    def ring(self, *work: Work | None) -> None:
+        for one in work:
+            self._work.put(one)
+
+    def listen(self) -> Sequence[Work] | None:
+        heard = [self._work.get()]
+        while heard[-1] is not None:
+            try:
+                heard.append(self._work.get_nowait())
+            except Empty:
+                return [one for one in heard if one is not None]
+        self._work.put(None)  # for who listens next
+        return [one for one in heard if one is not None] or None
+
+
+def _team(threads: int) -> tuple[Bell, TurnTaking]:
+    bell = Bell()
+    team = TurnTaking(threads, "test", bell.listen)
+    team.start()
+    return bell, team
+
+
+def test_one_thread_hears_does_and_ends_all_that_is_there() -> None:
+    done = list[tuple[str, int, int]]()
+    bell = Bell()
+
+    def work(number: int) -> Callable[[], object]:
+        done.append(("work", number, threading.get_ident()))
+        return lambda: done.append(("end", number, threading.get_ident()))
+
+    bell.ring(*(partial(work, number) for number in range(5)))
+    team = TurnTaking(4, "test", bell.listen)
+    team.start()
+    _until(lambda: len(done) == 10)
+    assert [(what, number) for what, number, _ in done] == [(what, n) for what in ("work", "end") for n in range(5)]
+    assert len({thread for *_, thread in done}) == 1
+    bell.ring(None)
+    team.join(10)
+
+
+def test_who_steps_aside_works_beside_others_and_what_is_too_much_waits() -> None:
+    bell, team = _team(3)
+    release, began, ended = threading.Event(), list[int](), list[int]()
+
+    def work(number: int) -> Callable[[], object]:
+        began.append(number)
+        step_aside()
+        assert release.wait(20)
+        return lambda: ended.append(number)
+
+    bell.ring(*(partial(work, number) for number in range(8)))
+    _until(lambda: len(began) == 3)
+    time.sleep(0.15)
+    assert began == [0, 1, 2]  # the fourth thread listens
+    release.set()
+    _until(lambda: len(ended) == 8)
+    assert sorted(ended) == sorted(began) == list(range(8))
+    bell.ring(None)
+    team.join(10)
+
+
+def test_what_was_done_ends_before_its_thread_goes_on_to_something_long() -> None:
+    bell, release, ended = Bell(), threading.Event(), list[str]()
+
+    def long(ending: str, aside: bool) -> Callable[[], object]:
+        if aside:
             step_aside()
         assert release.wait(20)
+        return lambda: ended.append(ending)
 
-    futures = [pool.submit(work, True) for _ in range(6)]
-    _until(lambda: len(began) == 4)
-    time.sleep(0.15)
-    assert len(began) == 4  # there are no more threads
+    quick: Work = lambda: lambda: ended.append("quick")  # noqa: E731
+    bell.ring(quick, partial(long, "aside", True), quick, partial(long, "stuck", False), quick)
+    team = TurnTaking(4, "test", bell.listen)
+    team.start()
+    _until(lambda: len(ended) == 3)
+    assert ended == ["quick"] * 3
     release.set()
-    for future in futures:
-        future.result(10)
-    pool.shutdown()
-    with pytest.raises(RuntimeError):
-        pool.submit(work, False)
+    _until(lambda: len(ended) == 5)
+    assert sorted(ended[3:]) == ["aside", "stuck"]
+    bell.ring(None)
+    team.join(10)
 
 
 def test_who_does_not_come_to_an_end_loses_the_turn() -> None:
-    pool = TurnTaking(4, "test")
-    release = threading.Event()
-    stuck = [pool.submit(release.wait, 20) for _ in range(3)]
-    assert pool.submit(pow, 2, 3).result(10) == 8
+    bell, team = _team(4)
+    release, done = threading.Event(), list[int]()
+    for _ in range(3):
+        bell.ring(lambda: release.wait(20) and None)
+    bell.ring(lambda: done.append(pow(2, 3)))
+    _until(lambda: done == [8])
     release.set()
-    assert [future.result(10) for future in stuck] == [True] * 3
-    assert [future.result(10) for future in [pool.submit(pow, 2, n) for n in range(9)]] == [2**n for n in range(9)]
-    pool.shutdown()
+    bell.ring(*(partial(done.append, number) for number in range(500)))
+    _until(lambda: len(done) == 501)
+    assert sorted(done[1:]) == list(range(500))
+    bell.ring(None)
+    team.join(10)
 
 
-def test_results_and_errors_come_back_and_what_waits_at_the_end_is_done() -> None:
-    pool = TurnTaking(2, "test")
-    results = [pool.submit(pow, 2, number) for number in range(500)]
-    failed = pool.submit(int, "x")
-    pool.shutdown()
-    assert [future.result() for future in results] == [2**number for number in range(500)]
-    assert isinstance(failed.exception(), ValueError)
-    step_aside()  # outside of a pool: nothing
+def test_all_that_was_heard_is_done_by_the_end() -> None:
+    bell, team = _team(2)
+    done = list[int]()
+
+    def slow(number: int) -> None:
+        step_aside()
+        time.sleep(0.01)
+        done.append(number)
+
+    bell.ring(*(partial(slow, number) for number in range(50)), None)
+    team.join(10)
+    assert sorted(done) == list(range(50))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("test-") and _works(thread)]
+    step_aside()  # outside of a team: nothing
 
 
-def _until(condition: object) -> None:
+def _works(thread: threading.Thread) -> bool:
+    return thread.is_alive() and not thread.name.endswith("-watch")
+
+
+def _until(condition: Callable[[], Any]) -> None:
     end = time.monotonic() + 10
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
