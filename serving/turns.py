@@ -114,7 +114,8 @@ class TurnTaking:
         """Waits until nothing more comes and all is done, or for so many seconds."""
         end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():  # or was never started
+                thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, turn: _Turn) -> None:
         _local.turn = turn
