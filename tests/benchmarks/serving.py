@@ -25,7 +25,6 @@ from tests.serving.half_plus_two import export
 
 _REST: Final = "/v1/models/half_plus_two:predict"
 GRPC: Final = "/tensorflow.serving.PredictionService/Predict"
-_BODY: Final = b'{"instances":[1.0]}'
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,11 @@ def measure(bench: Bench) -> Iterator[Row]:
     seconds, rounds = (2.0, 1) if bench.quick else (5.0, 5)
     log = bench.work / "serving" / "server.log"
     with serve(log, base) as served:
-        yield from _fronts(served, seconds, rounds)
+        for front in _fronts():
+            yield from _rates(front, served, seconds, rounds)
     with serve(log, base, "--file_system_poll_wait_seconds", "0.2") as served:
-        yield from _swap(served, base, seconds)
+        for front in _fronts():
+            yield from _swaps(front, served, base, seconds)
     yield from _start(base, log, rounds)
     yield from _soak(bench, base, log)
 
@@ -68,41 +69,76 @@ def load(
     return found
 
 
-def _fronts(served: Served, seconds: float, rounds: int) -> Iterator[Row]:
-    for name, protocol, ports, paths, body, limits in (
-        ("REST", "http", served.rest_port, _REST, _BODY, (8000.0, 0.5, "asgi", "/")),
-        ("gRPC", "grpc", served.port, GRPC, _predict_request(), (4000.0, 0.6, "grpc", "/echo.Echo/Echo")),
-    ):
-        rate, share, rival, rival_path = limits
-        ours, theirs = list[Load](), list[Load]()
-        with _echo(rival) as port:
-            load(protocol, ports, paths, body, seconds=1.0)
-            for _ in range(rounds):
-                theirs.append(load(protocol, port, rival_path, body, seconds=seconds))
-                ours.append(load(protocol, ports, paths, body, seconds=seconds))
-        own, echo = (statistics.median(one.rate for one in loads) for loads in (ours, theirs))
-        what = f"half_plus_two over {name}, 8 clients"
-        yield Row(what, own, "requests/s", limit=rate, bound="ours at least")
-        yield Row(f"... against {rival} echo", own, "requests/s", echo, share, "ratio at least")
-        tail = statistics.median(one.p99 / one.p50 for one in ours)
-        yield Row("... 99th percentile of the latency against its median", tail, "", limit=4.0, bound="ours at most")
+@dataclass(frozen=True)
+class _Front:
+    """A protocol, how half_plus_two is asked in it, and what its rate is held against.
+
+    Args:
+        name: as rows say it.
+        protocol: the load's.
+        path: path or method.
+        body: a request.
+        least: requests a second.
+        echo: the rival that sends back what it gets, and its path.
+        share: at least so many times the rival's rate.
+    """
+
+    name: str
+    protocol: str
+    path: str
+    body: bytes
+    least: float
+    echo: tuple[str, str]
+    share: float
+
+    def ask(self, served: Served, seconds: float, *, may_fail: bool = False) -> Load:
+        port = served.rest_port if self.protocol == "http" else served.port
+        return load(self.protocol, port, self.path, self.body, seconds=seconds, may_fail=may_fail)
+
+    def ask_echo(self, port: int, seconds: float) -> Load:
+        return load(self.protocol, port, self.echo[1], self.body, seconds=seconds)
 
 
-def _swap(served: Served, base: Path, seconds: float) -> Iterator[Row]:
+def _fronts() -> tuple[_Front, ...]:
+    return (
+        _Front("REST", "http", _REST, b'{"instances":[1.0]}', 8000, ("asgi", "/"), 0.5),
+        _Front("gRPC", "grpc", GRPC, _predict_request(), 4000, ("grpc", "/echo.Echo/Echo"), 0.6),
+    )
+
+
+def _rates(front: _Front, served: Served, seconds: float, rounds: int) -> Iterator[Row]:
+    ours, theirs = list[Load](), list[Load]()
+    rival = front.echo[0]
+    with _echo(rival) as port:
+        front.ask(served, 1.0)
+        for _ in range(rounds):
+            theirs.append(front.ask_echo(port, seconds))
+            ours.append(front.ask(served, seconds))
+    own, echo = (statistics.median(one.rate for one in loads) for loads in (ours, theirs))
+    what = f"half_plus_two over {front.name}, 8 clients"
+    yield Row(what, own, "requests/s", limit=front.least, bound="ours at least")
+    yield Row(f"... against {rival} echo", own, "requests/s", echo, front.share, "ratio at least")
+    tail = statistics.median(one.p99 / one.p50 for one in ours)
+    yield Row("... 99th percentile of the latency against its median", tail, "", limit=4.0, bound="ours at most")
+
+
+def _swaps(front: _Front, served: Served, base: Path, seconds: float) -> Iterator[Row]:
     """New versions while clients ask: nobody may fail, and few may wait."""
-    quiet = load("http", served.rest_port, _REST, _BODY, seconds=seconds)
-    exported = [export(base.parent / f"next-{version}", slope=version) for version in (2, 3, 4)]
+    quiet = front.ask(served, seconds)
+    newest = max(int(folder.name) for folder in base.iterdir())
+    exported = {version: export(base.parent / f"next-{version}", version) for version in range(newest + 1, newest + 4)}
 
     def push() -> None:
-        for version, folder in enumerate(exported, 2):
+        for version, folder in exported.items():
             time.sleep(seconds / 4)
             folder.rename(base / str(version))
 
     pushing = threading.Thread(target=push)
     pushing.start()
-    swapped = load("http", served.rest_port, _REST, _BODY, seconds=seconds, may_fail=True)
+    swapped = front.ask(served, seconds, may_fail=True)
     pushing.join()
-    yield Row("failed requests during three swaps", swapped.failures, "", limit=0, bound="ours at most")
+    what = f"failed requests over {front.name} during three swaps"
+    yield Row(what, swapped.failures, "", limit=0, bound="ours at most")
     yield Row("... 99th percentile against a quiet one", swapped.p99, "ms", quiet.p99, 3.0, "ratio at most")
 
 
@@ -129,14 +165,16 @@ def _soak(bench: Bench, base: Path, log: Path) -> Iterator[Row]:
             shutil.copytree(base / "1", soaked / ".next")
             (soaked / ".next").rename(soaked / str(version))
             shutil.rmtree(soaked / str(version - 2), ignore_errors=True)
-            found = load("http", served.rest_port, _REST, _BODY, seconds=0.1, may_fail=True)
-            asked, failures = asked + round(found.rate * 0.1), failures + found.failures
+            for front in _fronts():
+                found = front.ask(served, 0.1, may_fail=True)
+                asked, failures = asked + round(found.rate * 0.1), failures + found.failures
             until(lambda version=version: _serves(served, version))  # type: ignore[misc]
             if version == 11:
                 first = _resident(served)
         while asked < requests:
-            found = load("http", served.rest_port, _REST, _BODY, seconds=5, may_fail=True)
-            asked, failures = asked + round(found.rate * 5), failures + found.failures
+            for front in _fronts():
+                found = front.ask(served, 5.0, may_fail=True)
+                asked, failures = asked + round(found.rate * 5), failures + found.failures
         last = _resident(served)
     what = f"server's memory after {asked:,} requests and {swaps} swaps, against that after 10 swaps"
     yield Row(what, last, "MB", first, 1.05, "ratio at most")
