@@ -24,6 +24,7 @@ from tests.serving.clients import Served, serve, until
 from tests.serving.half_plus_two import export
 
 _REST: Final = "/v1/models/half_plus_two:predict"
+_BODY: Final = b'{"instances":[1.0]}'
 GRPC: Final = "/tensorflow.serving.PredictionService/Predict"
 
 
@@ -101,7 +102,7 @@ class _Front:
 
 def _fronts() -> tuple[_Front, ...]:
     return (
-        _Front("REST", "http", _REST, b'{"instances":[1.0]}', 8000, ("asgi", "/"), 0.5),
+        _Front("REST", "http", _REST, _BODY, 8000, ("asgi", "/"), 0.5),
         _Front("gRPC", "grpc", GRPC, _predict_request(), 4000, ("grpc", "/echo.Echo/Echo"), 0.6),
     )
 
