@@ -15,6 +15,7 @@ from serving.access.audit import AuditLog
 from serving.access.gate import Gate
 from serving.calls import Listener
 from serving.config_watch import ConfigWatch
+from serving.errors import ServingError
 from serving.interface import VersionStatus
 from serving.metrics import Metrics
 from serving.models.loader import Loader
@@ -100,7 +101,11 @@ class ModelServer:
         self._rpc.start()
         if self._rest:
             self._rest.start()
-        self._models.start(self._options.model_config)
+        try:
+            self._models.start(self._options.model_config)
+        except ServingError:
+            self._stop_fronts(0)
+            raise
         if self._watch:
             self._watch.start()
         self._health.start()
@@ -119,13 +124,7 @@ class ModelServer:
         if self._watch:
             self._watch.stop()
         time.sleep(min(_LAME_DUCK_SECONDS, self._options.grace_seconds))
-        stops = [threading.Thread(target=self._rpc.stop, args=(self._options.grace_seconds,))]
-        if self._rest:
-            stops.append(threading.Thread(target=self._rest.stop, args=(self._options.grace_seconds,)))
-        for stop in stops:
-            stop.start()
-        for stop in stops:
-            stop.join()
+        self._stop_fronts(self._options.grace_seconds)
         if self._shadow:
             self._shadow.close()
         self._models.stop()
@@ -133,6 +132,15 @@ class ModelServer:
             self._request_log.close()
         if self._audit:
             self._audit.close()
+
+    def _stop_fronts(self, grace_seconds: float) -> None:
+        stops = [threading.Thread(target=self._rpc.stop, args=(grace_seconds,))]
+        if self._rest:
+            stops.append(threading.Thread(target=self._rest.stop, args=(grace_seconds,)))
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
 
     def _is_ready(self) -> bool:
         available = self._models.availability()

@@ -9,19 +9,23 @@ Nor does a thread go from one thing to the other while there is more of the same
 all of that, and then brings all of it to its end. A processor whose caches have what it needs takes half the time.
 """
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 Ending = Callable[[], object]
 Work = Callable[[], Ending | None]
-"""Something to do, and what is done at its end, perhaps together with other endings. Neither may raise."""
+"""Something to do, and what is done at its end, perhaps together with other endings."""
 
 _MOMENT_SECONDS: Final = 0.05
+_TOGETHER_SECONDS: Final = 0.005
+"""How long endings wait for other work."""
 
 _local = threading.local()
+_log = logging.getLogger(__name__)
 
 
 class _Turn:
@@ -30,6 +34,7 @@ class _Turn:
     def __init__(self, free: threading.Semaphore) -> None:
         self._free, self._lock, self.is_mine = free, threading.Lock(), False
         self._since: float | None = None
+        self.is_at_work = False
         self.endings = deque[Ending]()
         """Of what was done in this turn."""
 
@@ -40,6 +45,15 @@ class _Turn:
     def begin(self) -> None:
         """There is something to do."""
         self._since = time.monotonic()
+
+    def do(self, work: Work) -> None:
+        """Does it; its end is put off, but not for long."""
+        self.is_at_work = True
+        if (ending := _logged(work)) is not None:
+            self.endings.append(ending)
+        self.is_at_work = False
+        if self._since is not None and time.monotonic() - self._since > _TOGETHER_SECONDS and self.end():
+            self.begin()
 
     def end(self) -> bool:
         """Comes to the end of all that was done; returns whether the turn is still this thread's."""
@@ -72,7 +86,16 @@ class _Turn:
                 ending = self.endings.popleft()
             except IndexError:  # another thread was faster
                 return
-            ending()
+            _logged(ending)
+
+
+def _logged(work: Callable[[], Any]) -> Any:
+    """What it returns; if it raises, the log has it: threads go on, whatever they do."""
+    try:
+        return work()
+    except BaseException:
+        _log.exception("A thread's work failed")
+        return None
 
 
 def step_aside() -> None:
@@ -91,7 +114,7 @@ class TurnTaking:
     Args:
         threads: how many work at the same time, beside the one that listens.
         name: what they are called.
-        listen: waits for something to do, and returns all there is; None once nothing more will come. It may not raise.
+        listen: waits for something to do, and returns all there is; None once nothing more will come.
     """
 
     def __init__(self, threads: int, name: str, listen: Callable[[], Sequence[Work] | None]) -> None:
@@ -111,11 +134,11 @@ class TurnTaking:
             thread.start()
 
     def join(self, timeout: float) -> None:
-        """Waits until nothing more comes and all is done, or for so many seconds."""
+        """Waits until nothing more comes, or for so many seconds; not for who is at work still."""
         end = time.monotonic() + timeout
-        for thread in self._threads:
-            if thread.is_alive():  # or was never started
-                thread.join(max(0.0, end - time.monotonic()))
+        for thread, turn in zip(self._threads, self._turns, strict=True):
+            while thread.is_alive() and not turn.is_at_work and time.monotonic() < end:
+                thread.join(_MOMENT_SECONDS)
 
     def _run(self, turn: _Turn) -> None:
         _local.turn = turn
@@ -126,7 +149,7 @@ class TurnTaking:
             if not self._lead(turn):
                 return
             while (work := self._next(leads=False)) is not None:
-                self._do(work, turn)
+                turn.do(work)
                 turn.end()
 
     def _lead(self, turn: _Turn) -> bool:
@@ -136,10 +159,14 @@ class TurnTaking:
             self._heard.extend(heard)
             turn.begin()
             while turn.is_mine and (work := self._next(leads=True)) is not None:
-                self._do(work, turn)
+                turn.do(work)
             if not turn.end():
                 return True
-            heard = self._listen()
+            try:
+                heard = self._listen()
+            except Exception:  # nobody else would listen
+                _log.exception("Listening failed")
+                heard = ()
         turn.give_back()
         return False
 
@@ -150,11 +177,6 @@ class TurnTaking:
                 return self._heard.popleft()
             self._idle += not leads
             return None
-
-    @staticmethod
-    def _do(work: Work, turn: _Turn) -> None:
-        if (ending := work()) is not None:
-            turn.endings.append(ending)
 
     def _watch(self) -> None:
         """Gives back the turn of who has been at their work for more than a moment."""

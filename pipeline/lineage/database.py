@@ -227,7 +227,8 @@ def _set_wal(engine: Engine, lock_timeout: float) -> None:
 
 
 def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    """Of result codes, the low byte is the primary one: https://www.sqlite.org/rescode.html."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _check_version(engine: Engine) -> None:

@@ -14,7 +14,8 @@ from serving.access.keys import Role
 from serving.calls import Call, Listener
 from serving.deadline import within
 from serving.errors import Code, ServingError
-from serving.rpc.front import Answer, Reply, Rpc
+from serving.rpc.front import Answer
+from serving.rpc.rpc import Reply, Rpc
 
 _MESSAGE_LIMIT: Final = 1024
 """Bytes of a message that a client is sent, as TF Serving has it: they travel in an HTTP/2 header, which clients refuse

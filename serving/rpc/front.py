@@ -7,12 +7,12 @@ ports, other services and its end, stays grpc.server's. What is used for that, `
 grpc.server is made of: it is not public, but has been as it is for years.
 """
 
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -20,66 +20,25 @@ import grpc
 from grpc._cython import cygrpc
 
 from serving.errors import Code
+from serving.rpc.rpc import Reply, Rpc, Tag
 from serving.turns import Ending, TurnTaking, Work
 
 _NO_FLAGS: Final = 0
 _AT_ONCE: Final = 0
 """A deadline that is long over."""
-_TOGETHER: Final = 64
-"""Calls that are answered together at most."""
+_TOGETHER: Final = 256
+"""Events that are heard of at most before something is done: a call has four."""
+_TOGETHER_BYTES: Final = 1 << 20
+"""What the messages of calls may weigh that are heard of together; one may weigh more."""
 _LAST_SECONDS: Final = 5.0
+_SWEEPS: Final = 30
+"""Looks for slow senders, in the time that one has."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer: a message, or what is wrong."""
-
-    message: bytes = b""
-    code: Code = Code.OK
-    details: str = ""
-
-
-class Rpc:
-    """What is known of a call."""
-
-    __slots__ = ("_call", "_event", "is_over")
-
-    def __init__(self, event: Any) -> None:
-        self._event, self._call = event, event.call
-        self.is_over = False
-        """Whether the client waits no more: it has gone, or its time is over."""
-
-    @property
-    def peer(self) -> str:
-        """The client's address, as gRPC writes it: `ipv4:127.0.0.1:5000`."""
-        return str(self._call.peer().decode())
-
-    @property
-    def metadata(self) -> Mapping[str, str | bytes]:
-        """What came with the request, by lower-case key; of several under one key the last."""
-        return dict(self._event.invocation_metadata or ())
-
-    @property
-    def seconds_left(self) -> float:
-        """Until its deadline; ages where it has none."""
-        return max(0.0, self._event.call_details.deadline - time.time())
-
-    def closed(self, event: Any) -> None:
-        """Hears that the call has come to its end."""
-        self.is_over = event.batch_operations[0].cancelled()
-
-    def start(self, operations: Sequence[Any], then: "_Tag") -> None:
-        """Begins what gRPC does for a call; `then` is told when that is done."""
-        self._call.start_server_batch(operations, then)
-
-
 Answer = Callable[[bytes, Rpc], Reply]
 """From a request to its answer. What it raises is INTERNAL."""
-
-_Tag = Callable[[Any], Work | None]
-"""What is called with an event that gRPC tells of; returns what is to be done about it, if it may take time."""
 
 
 class Front:
@@ -90,29 +49,51 @@ class Front:
         methods: what answers, by path: `/package.Service/Method`.
         threads: calls that are answered at once.
         queue: calls that may wait for a thread, beyond which they fail with RESOURCE_EXHAUSTED.
+        queue_bytes: what the requests may weigh that wait, likewise.
+        request_seconds: how long a client may take to send a request.
     """
 
-    def __init__(self, server: grpc.Server, methods: Mapping[str, Answer], threads: int, queue: int) -> None:
+    def __init__(
+        self,
+        server: grpc.Server,
+        methods: Mapping[str, Answer],
+        *,
+        threads: int,
+        queue: int,
+        queue_bytes: int,
+        request_seconds: float = 30.0,
+    ) -> None:
         self._core: Any = server._cy_server  # type: ignore[attr-defined]
         self._events = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._events)
         self._methods = methods
         for path in methods:
             self._core.register_method(path)
-        self._lock, self._open, self._most, self._has_stopped = threading.Lock(), 0, threads + queue, False
+        self._most, self._most_bytes, self._request_seconds = threads + queue, queue_bytes, request_seconds
+        self._lock = threading.Condition()
+        self._open, self._unsent = set[Rpc](), dict[Rpc, float]()
+        self._waiting_bytes, self._starting, self._has_stopped = 0, 0, False
         self._threads = TurnTaking(threads, "grpc", self._listen)
+        self._sweeper = threading.Thread(target=self._sweep, name="grpc-sweeper", daemon=True)
+
+    @property
+    def open_calls(self) -> int:
+        """Calls whose client waits, or that are being worked on."""
+        return len(self._open)
 
     def start(self) -> None:
         """Takes calls from now on; the server has started."""
         for path in self._methods:
             self._await_call(path)
         self._threads.start()
+        self._sweeper.start()
 
     def stop(self) -> None:
         """Listens no more; the server has stopped. A call that is still worked on gets no answer."""
         with self._lock:
             self._has_stopped = True
-            self._events.shutdown()
+            self._lock.wait_for(lambda: not self._starting)
+        self._events.shutdown()
         self._threads.join(_LAST_SECONDS)
 
     def _await_call(self, path: str) -> None:
@@ -120,10 +101,10 @@ class Front:
             self._core.request_registered_call(self._events, self._events, path, partial(self._begin, path))
 
     def _listen(self) -> Sequence[Work] | None:
-        event, works = self._events.poll(), list[Work]()
+        event, works, before = self._events.poll(), list[Work](), self._waiting_bytes
         if event.tag is None:  # the queue was shut down
             return None
-        while event.tag is not None:
+        for heard in itertools.count(1):
             try:
                 work = event.tag(event)
             except Exception:  # one call must not take the others along
@@ -132,62 +113,122 @@ class Front:
                 if work is not None:
                     works.append(work)
             del event  # it must not outlive its call
-            if len(works) == _TOGETHER:
+            if heard == _TOGETHER or self._waiting_bytes - before > _TOGETHER_BYTES:
                 break
             event = self._events.poll(_AT_ONCE)
+            if event.tag is None:
+                break
         return works
 
     def _begin(self, path: str, event: Any) -> None:
         """A call has come, if not yet its message."""
-        if not event.success:  # the server ends
-            return
         self._await_call(path)
-        rpc = Rpc(event)
-        self._start(rpc, (cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), rpc.closed)
+        if not event.success:  # the call is gone already, or the server ends
+            return
+        rpc = Rpc(path, event)
+        self._start(rpc, (cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), partial(self._closed, rpc))
         with self._lock:
-            has_room = self._open < self._most
-            self._open += has_room
+            has_room = len(self._open) < self._most
+            if has_room:
+                self._open.add(rpc)
+                self._unsent[rpc] = time.monotonic()
         if has_room:
-            received = partial(self._received, path, rpc)
-            self._start(rpc, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), received)
+            self._start(rpc, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), partial(self._received, rpc))
         else:
-            details = f"{self._most} calls are being answered or wait: try again later."
-            self._send(rpc, Reply(code=Code.RESOURCE_EXHAUSTED, details=details))
+            self._send(rpc, _refusal(f"{self._most} calls are under way"))
 
-    def _received(self, path: str, rpc: Rpc, event: Any) -> Work:
-        return partial(self._answer, path, rpc, event.batch_operations[0].message())
-
-    def _answer(self, path: str, rpc: Rpc, message: bytes | None) -> Ending:
-        try:
-            if message is None:  # too large, which gRPC has told the client, or none at all
-                reply = Reply(code=Code.UNIMPLEMENTED, details="There must be exactly one message.")
-            elif rpc.is_over:
-                reply = Reply(code=Code.CANCELLED)
-            else:
-                reply = self._methods[path](message, rpc)
-        except Exception as error:
-            _log.exception("%s failed unexpectedly", path)
-            reply = Reply(code=Code.INTERNAL, details=f"It failed unexpectedly: {type(error).__name__}")
+    def _received(self, rpc: Rpc, event: Any) -> Work | None:
+        message = event.batch_operations[0].message()
         with self._lock:
-            self._open -= 1
+            del self._unsent[rpc]
+            has_room = message is not None and self._waiting_bytes + len(message) <= self._most_bytes
+            if has_room and not rpc.is_over:
+                rpc.message = message
+                self._waiting_bytes += len(message)
+                return partial(self._answer, rpc)
+            self._open.discard(rpc)
+        if message is None:  # too large, which gRPC has told the client, or none at all
+            self._send(rpc, Reply(code=Code.UNIMPLEMENTED, details="There must be exactly one message."))
+        elif not has_room:
+            self._send(rpc, _refusal("requests of too many bytes wait"))
+        return None
+
+    def _closed(self, rpc: Rpc, event: Any) -> None:
+        """A call has come to its end; if its client has gone, what waits is dropped."""
+        if event.batch_operations[0].cancelled():
+            with self._lock:
+                rpc.is_over = True
+                if self._taken(rpc) is not None:
+                    self._open.discard(rpc)
+
+    def _taken(self, rpc: Rpc) -> bytes | None:
+        """The request of a call, which waits no more."""
+        message, rpc.message = rpc.message, None
+        if message is not None:
+            self._waiting_bytes -= len(message)
+        return message
+
+    def _answer(self, rpc: Rpc) -> Ending | None:
+        with self._lock:
+            message = self._taken(rpc)
+        if message is None:  # the client has gone
+            return None
+        try:
+            reply = self._methods[rpc.path](message, rpc)
+        except BaseException as error:  # whatever a model does, the thread goes on
+            _log.exception("%s failed unexpectedly", rpc.path)
+            reply = _failure(error)
+        with self._lock:
+            self._open.discard(rpc)
         return partial(self._send, rpc, reply)
 
-    def _send(self, rpc: Rpc, reply: Reply) -> None:
-        operations = [cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)]
-        if reply.code == Code.OK:
-            operations.append(cygrpc.SendMessageOperation(reply.message, _NO_FLAGS))
-        details = reply.details.encode("utf-8", "replace")
-        operations.append(cygrpc.SendStatusFromServerOperation(None, int(reply.code), details, _NO_FLAGS))
-        self._start(rpc, operations, _is_sent)
-
-    def _start(self, rpc: Rpc, operations: Sequence[Any], then: _Tag) -> None:
-        """Begins what gRPC does for a call, unless its events are listened to no more: gRPC would abort the process."""
-        try:
+    def _sweep(self) -> None:
+        """Cuts off who sends too slowly."""
+        while not self._has_stopped:
+            time.sleep(self._request_seconds / _SWEEPS)
             with self._lock:
-                if not self._has_stopped:
-                    rpc.start(operations, then)
-        except Exception:
-            _log.exception("gRPC refuses to go on with a call")
+                limit = time.monotonic() - self._request_seconds
+                late = [rpc for rpc, since in self._unsent.items() if since < limit]
+            for rpc in late:
+                rpc.cut(f"The request was not sent within {self._request_seconds:g} s.")
+
+    def _send(self, rpc: Rpc, reply: Reply) -> None:
+        try:
+            self._start(rpc, _sending(reply), _is_sent)
+        except Exception as error:
+            _log.exception("An answer of %s cannot be sent", rpc.path)
+            self._start(rpc, _sending(_failure(error)), _is_sent)
+
+    def _start(self, rpc: Rpc, operations: Sequence[Any], then: Tag) -> None:
+        """Begins what gRPC does for a call, unless its events are listened to no more: gRPC would abort the process."""
+        with self._lock:
+            if self._has_stopped:
+                return
+            self._starting += 1
+        try:
+            rpc.start(operations, then)
+        finally:
+            with self._lock:
+                self._starting -= 1
+                if self._has_stopped:
+                    self._lock.notify_all()
+
+
+def _refusal(why: str) -> Reply:
+    return Reply(code=Code.RESOURCE_EXHAUSTED, details=f"The server is busy, {why}: try again later.")
+
+
+def _failure(error: BaseException) -> Reply:
+    return Reply(code=Code.INTERNAL, details=f"It failed unexpectedly: {type(error).__name__}")
+
+
+def _sending(reply: Reply) -> Sequence[Any]:
+    operations = [cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS)]
+    if reply.code == Code.OK:
+        operations.append(cygrpc.SendMessageOperation(reply.message, _NO_FLAGS))
+    details = reply.details.encode("utf-8", "replace")
+    operations.append(cygrpc.SendStatusFromServerOperation(None, int(reply.code), details, _NO_FLAGS))
+    return operations
 
 
 def _is_sent(event: Any) -> None:

@@ -24,6 +24,8 @@ from serving.tls import Tls
 _PREDICTION: Final = "tensorflow.serving.PredictionService"
 _MANAGEMENT: Final = "tensorflow.serving.ModelService"
 _THREADS: Final = 32
+_WAITING: Final = 8
+"""What requests that wait for a thread may weigh together, in times what one may."""
 _TENSOR_BYTES: Final = 4
 """What a tensor may take in memory, in times a message's: a number of one byte on the wire may be eight wide."""
 
@@ -87,7 +89,13 @@ class RpcServer:
             **desk.methods(_PREDICTION, (*prediction.methods(), *Inference(models).methods())),
             **desk.methods(_MANAGEMENT, Management(models).methods()),
         }
-        self._front = Front(self._server, methods, threads, options.queue)
+        self._front = Front(
+            self._server,
+            methods,
+            threads=threads,
+            queue=options.queue,
+            queue_bytes=_WAITING * options.max_message_bytes,
+        )
         self.health = health.Health((_PREDICTION, _MANAGEMENT))
         self.health.add_to(self._server)
         names = (_PREDICTION, _MANAGEMENT, health.SERVICE, reflection.SERVICE_NAME)

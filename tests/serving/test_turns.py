@@ -5,6 +5,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import pytest
+
 from serving.turns import TurnTaking, Work, step_aside
 
 
@@ -112,6 +114,41 @@ def test_who_does_not_come_to_an_end_loses_the_turn() -> None:
     team.join(10)
 
 
+def test_threads_survive_what_they_do(caplog: pytest.LogCaptureFixture) -> None:
+    bell, done = Bell(), list[int]()
+    heard = iter([OSError("deaf"), OSError("deaf again")])
+
+    def listen() -> Sequence[Work] | None:
+        for error in heard:
+            raise error
+        return bell.listen()
+
+    def fail() -> Callable[[], object]:
+        raise SystemExit(1)
+
+    team = TurnTaking(1, "test", listen)
+    team.start()
+    for _ in range(3):
+        bell.ring(fail, lambda: lambda: 1 // 0)
+    bell.ring(lambda: done.append(1))
+    _until(lambda: done)
+    bell.ring(None)
+    team.join(10)
+    assert [record.message for record in caplog.records] == ["Listening failed"] * 2 + ["A thread's work failed"] * 6
+
+
+def test_what_is_stuck_is_not_waited_for_at_the_end() -> None:
+    bell, team = _team(2)
+    release, began = threading.Event(), threading.Event()
+    bell.ring(lambda: began.set() or (release.wait(20) and None))
+    assert began.wait(10)
+    bell.ring(None)
+    start = time.monotonic()
+    team.join(10)
+    assert time.monotonic() - start < 5
+    release.set()
+
+
 def test_all_that_was_heard_is_done_by_the_end() -> None:
     bell, team = _team(2)
     done = list[int]()
@@ -122,8 +159,9 @@ def test_all_that_was_heard_is_done_by_the_end() -> None:
         done.append(number)
 
     bell.ring(*(partial(slow, number) for number in range(50)), None)
-    team.join(10)
+    _until(lambda: len(done) == 50)
     assert sorted(done) == list(range(50))
+    team.join(10)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("test-") and _works(thread)]
     step_aside()  # outside of a team: nothing
 

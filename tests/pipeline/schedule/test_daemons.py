@@ -83,7 +83,8 @@ class Daemons:
 
     def stop(self) -> list[int]:
         """Ends all as a service manager does, once they have begun; returns their exit codes."""
-        while not all(_catches(pid, signal.SIGTERM) for pid in self.alive):
+        end = time.monotonic() + 20
+        while not all(_catches(pid, signal.SIGTERM) for pid in self.alive) and time.monotonic() < end:
             time.sleep(0.05)
         for pid in self.alive:
             os.kill(pid, signal.SIGTERM)

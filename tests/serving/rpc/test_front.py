@@ -13,7 +13,8 @@ import grpc
 import pytest
 
 from serving.errors import Code
-from serving.rpc.front import Answer, Front, Reply, Rpc
+from serving.rpc.front import Answer, Front
+from serving.rpc.rpc import Reply, Rpc
 from serving.turns import step_aside
 
 
@@ -54,9 +55,18 @@ class Asked:
 
 
 @contextmanager
-def _front(threads: int = 4, queue: int = 100, **answers: Answer) -> Iterator[Asked]:
+def _front(
+    threads: int = 4, queue: int = 100, queue_bytes: int = 1 << 20, request_seconds: float = 30, **answers: Answer
+) -> Iterator[Asked]:
     server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", 1 << 20)])
-    front = Front(server, {f"/test.Test/{name}": answer for name, answer in answers.items()}, threads, queue)
+    front = Front(
+        server,
+        {f"/test.Test/{name}": answer for name, answer in answers.items()},
+        threads=threads,
+        queue=queue,
+        queue_bytes=queue_bytes,
+        request_seconds=request_seconds,
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     front.start()
@@ -129,7 +139,7 @@ def test_calls_beyond_the_queue_are_refused_and_those_within_are_answered() -> N
         refused = asked("Slow").future(b"5")
         assert _failure(refused) == (
             "RESOURCE_EXHAUSTED",
-            "5 calls are being answered or wait: try again later.",
+            "The server is busy, 5 calls are under way: try again later.",
         )
         assert len(slow.began) == 2
         slow.release.set()
@@ -142,14 +152,54 @@ def test_who_gives_up_while_waiting_is_not_worked_for() -> None:
     with _front(threads=1, Slow=slow) as asked:
         first = asked("Slow").future(b"first")
         _until(lambda: slow.began)
-        late, canceled = asked("Slow").future(b"late", timeout=0.2), asked("Slow").future(b"canceled")
+        late, canceled = asked("Slow").future(b"late", timeout=0.5), asked("Slow").future(b"canceled")
         last = asked("Slow").future(b"last")
+        _until(lambda: asked.front.open_calls == 4)
         assert _failure(late)[0] == "DEADLINE_EXCEEDED"
         canceled.cancel()
-        time.sleep(0.2)  # until the server has heard of it
+        _until(lambda: asked.front.open_calls == 2)
         slow.release.set()
         assert (first.result(20), last.result(20)) == (b"first", b"last")
+        _until(lambda: asked.front.open_calls == 0)
     assert slow.began == [b"first", b"last"]
+
+
+def test_requests_that_wait_are_not_too_many_bytes_and_none_of_those_who_have_gone() -> None:
+    slow, large = Slow(), bytes(40_000)
+    with _front(threads=1, queue_bytes=100_000, Slow=slow) as asked:
+        first = asked("Slow").future(b"first")
+        _until(lambda: slow.began)
+        waiting = [asked("Slow").future(large) for _ in range(2)]
+        _until(lambda: asked.front.open_calls == 3)
+        refused = asked("Slow").future(large)
+        assert _failure(refused) == (
+            "RESOURCE_EXHAUSTED",
+            "The server is busy, requests of too many bytes wait: try again later.",
+        )
+        waiting[0].cancel()
+        _until(lambda: asked.front.open_calls == 2)
+        last = asked("Slow").future(large)
+        _until(lambda: asked.front.open_calls == 3)
+        slow.release.set()
+        assert [len(call.result(20)) for call in (first, waiting[1], last)] == [5, 40_000, 40_000]
+
+
+def test_a_thread_survives_what_its_work_does(caplog: pytest.LogCaptureFixture) -> None:
+    def leave(data: bytes, rpc: Rpc) -> Reply:
+        raise SystemExit(1)
+
+    nonsense: Any = lambda data, rpc: Reply("text")  # type: ignore[arg-type]  # noqa: E731
+    with _front(threads=1, Leave=leave, Nonsense=nonsense, Echo=_echo) as asked, caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            assert _failure(asked("Leave").future(b"")) == ("INTERNAL", "It failed unexpectedly: SystemExit")
+            assert _failure(asked("Nonsense").future(b"")) == ("INTERNAL", "It failed unexpectedly: TypeError")
+        assert asked("Echo")(b"x", timeout=10) == b"x"
+        _until(lambda: asked.front.open_calls == 0)
+
+
+def test_packed_requests() -> None:
+    with _front(Echo=_echo) as asked:
+        assert asked("Echo")(bytes(100_000), compression=grpc.Compression.Gzip) == bytes(100_000)
 
 
 @pytest.mark.parametrize("aside", [True, False], ids=["aside", "stuck"])
@@ -164,6 +214,25 @@ def test_others_do_not_wait_for_what_takes_time(aside: bool) -> None:
         assert [call.result(20) for call in calls] == [b""] * 3
 
 
+def test_who_does_not_send_keeps_nobody_waiting_and_is_cut_off() -> None:
+    over = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        over.wait(30)
+        yield from ()
+
+    with _front(threads=2, queue=8, request_seconds=0.5, Echo=_echo) as asked:
+        silent = asked.channel.stream_unary("/test.Test/Echo")
+        calls = [silent.future(nothing()) for _ in range(5)]
+        assert asked("Echo")(b"x", timeout=10) == b"x"
+        for call in calls:
+            assert _failure(call) == ("DEADLINE_EXCEEDED", "The request was not sent within 0.5 s.")
+        calls = [silent.future(nothing()) for _ in range(10)]  # as many as there may be at all
+        _until(lambda: asked("Echo").future(b"x").exception(10) is not None)
+        _until(lambda: asked("Echo").future(b"x").exception(10) is None)
+        over.set()
+
+
 def test_the_end_waits_for_calls_in_flight_and_not_for_ever() -> None:
     slow, stuck = Slow(), Slow()
     with _front(Slow=slow, Stuck=stuck) as asked:
@@ -174,4 +243,8 @@ def test_the_end_waits_for_calls_in_flight_and_not_for_ever() -> None:
         assert call.result(20) == b"x"
         assert _failure(lost)[0] in ("CANCELLED", "UNAVAILABLE")
         assert stopped.wait(10)
-    stuck.release.set()  # its answer goes nowhere
+        start = time.monotonic()
+        asked.front.stop()
+        assert time.monotonic() - start < 3
+        stuck.release.set()  # its answer goes nowhere
+        _until(lambda: asked.front.open_calls == 0)

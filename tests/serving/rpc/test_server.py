@@ -391,7 +391,7 @@ def test_calls_in_flight_end_and_new_ones_do_not_begin(models: LoadedModels, mon
 
 
 def test_calls_that_are_never_sent_whole_keep_nobody_else_waiting(server: RpcServer, client: Client) -> None:
-    """Streams of reflection that ask nothing hold a thread each, as does a call whose message does not come."""
+    """Neither Predict without its message, more often than there are threads, nor reflection that is asked nothing."""
     over = threading.Event()
 
     def nothing() -> Iterator[bytes]:
@@ -400,9 +400,12 @@ def test_calls_that_are_never_sent_whole_keep_nobody_else_waiting(server: RpcSer
 
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         info = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        predict = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
         streams = [info(nothing()) for _ in range(8)]
+        calls = [predict.future(nothing()) for _ in range(40)]
         answer = client.prediction.Predict(_predict(x=np.array([1], np.float32)), timeout=10)
         assert answer.outputs["y"].float_val[0] == 2.5
+        assert client.state("") in ("SERVING", "NOT_SERVING")
         over.set()
-        for stream in streams:
+        for stream in (*streams, *calls):
             stream.cancel()
