@@ -154,21 +154,25 @@ class TurnTaking:
 
     def _lead(self, turn: _Turn) -> bool:
         """Listens, and does what it hears of, until another thread does; returns whether more may come."""
-        heard: Sequence[Work] | None = ()
-        while heard is not None:
-            self._heard.extend(heard)
+        while True:
             turn.begin()
             while turn.is_mine and (work := self._next(leads=True)) is not None:
                 turn.do(work)
             if not turn.end():
                 return True
-            try:
-                heard = self._listen()
-            except Exception:  # nobody else would listen
-                _log.exception("Listening failed")
-                heard = ()
-        turn.give_back()
-        return False
+            if not self._hears():
+                turn.give_back()
+                return False
+
+    def _hears(self) -> bool:
+        """Waits for something to do; returns whether more may come."""
+        try:
+            heard = self._listen()
+        except Exception:  # nobody else would listen
+            _log.exception("Listening failed")
+            return True
+        self._heard.extend(heard or ())
+        return heard is not None
 
     def _next(self, *, leads: bool) -> Work | None:
         """What to do; None for who leads while nobody else could, and for others to be idle from now on."""

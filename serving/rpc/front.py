@@ -61,7 +61,7 @@ class Front:
         threads: int,
         queue: int,
         queue_bytes: int,
-        request_seconds: float = 30.0,
+        request_seconds: float,
     ) -> None:
         self._core: Any = server._cy_server  # type: ignore[attr-defined]
         self._events = cygrpc.CompletionQueue()
@@ -71,8 +71,8 @@ class Front:
             self._core.register_method(path)
         self._most, self._most_bytes, self._request_seconds = threads + queue, queue_bytes, request_seconds
         self._lock = threading.Condition()
-        self._open, self._unsent = set[Rpc](), dict[Rpc, float]()
-        self._waiting_bytes, self._starting, self._has_stopped = 0, 0, False
+        self._open, self._waiting_bytes, self._starting = set[Rpc](), 0, 0
+        self._has_stopped = threading.Event()
         self._threads = TurnTaking(threads, "grpc", self._listen)
         self._sweeper = threading.Thread(target=self._sweep, name="grpc-sweeper", daemon=True)
 
@@ -91,7 +91,7 @@ class Front:
     def stop(self) -> None:
         """Listens no more; the server has stopped. A call that is still worked on gets no answer."""
         with self._lock:
-            self._has_stopped = True
+            self._has_stopped.set()
             self._lock.wait_for(lambda: not self._starting)
         self._events.shutdown()
         self._threads.join(_LAST_SECONDS)
@@ -131,7 +131,7 @@ class Front:
             has_room = len(self._open) < self._most
             if has_room:
                 self._open.add(rpc)
-                self._unsent[rpc] = time.monotonic()
+                rpc.awaited_since = time.monotonic()
         if has_room:
             self._start(rpc, (cygrpc.ReceiveMessageOperation(_NO_FLAGS),), partial(self._received, rpc))
         else:
@@ -140,7 +140,7 @@ class Front:
     def _received(self, rpc: Rpc, event: Any) -> Work | None:
         message = event.batch_operations[0].message()
         with self._lock:
-            del self._unsent[rpc]
+            rpc.awaited_since = None
             has_room = message is not None and self._waiting_bytes + len(message) <= self._most_bytes
             if has_room and not rpc.is_over:
                 rpc.message = message
@@ -184,11 +184,10 @@ class Front:
 
     def _sweep(self) -> None:
         """Cuts off who sends too slowly."""
-        while not self._has_stopped:
-            time.sleep(self._request_seconds / _SWEEPS)
+        while not self._has_stopped.wait(self._request_seconds / _SWEEPS):
             with self._lock:
                 limit = time.monotonic() - self._request_seconds
-                late = [rpc for rpc, since in self._unsent.items() if since < limit]
+                late = [rpc for rpc in self._open if rpc.awaited_since is not None and rpc.awaited_since < limit]
             for rpc in late:
                 rpc.cut(f"The request was not sent within {self._request_seconds:g} s.")
 
@@ -202,7 +201,7 @@ class Front:
     def _start(self, rpc: Rpc, operations: Sequence[Any], then: Tag) -> None:
         """Begins what gRPC does for a call, unless its events are listened to no more: gRPC would abort the process."""
         with self._lock:
-            if self._has_stopped:
+            if self._has_stopped.is_set():
                 return
             self._starting += 1
         try:
@@ -210,7 +209,7 @@ class Front:
         finally:
             with self._lock:
                 self._starting -= 1
-                if self._has_stopped:
+                if self._has_stopped.is_set():
                     self._lock.notify_all()
 
 

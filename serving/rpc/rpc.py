@@ -24,14 +24,16 @@ class Reply:
 class Rpc:
     """What is known of a call."""
 
-    __slots__ = ("_call", "_event", "is_over", "message", "path")
+    __slots__ = ("_call", "_event", "awaited_since", "is_over", "message", "path")
 
     def __init__(self, path: str, event: Any) -> None:
         self.path, self._event, self._call = path, event, event.call
         self.is_over = False
         """Whether the client waits no more: it has gone, or its time is over."""
         self.message: bytes | None = None
-        """The request, from when it has come until it is answered."""
+        """The request, from when it has come until somebody works on it."""
+        self.awaited_since: float | None = None
+        """When the request was begun to be waited for, as time.monotonic tells; None unless it is."""
 
     @property
     def peer(self) -> str:

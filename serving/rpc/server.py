@@ -40,6 +40,7 @@ class RpcOptions:
         threads: calls that are answered at once; 0 for four for every core, but no less than 32.
         queue: calls that may wait for a thread, beyond which they fail with RESOURCE_EXHAUSTED.
         max_message_bytes: what a request may weigh.
+        request_seconds: how long a client may take to send a request.
         tensor_content: whether Predict answers numbers as `tensor_content`.
         tls: the certificates; None for plain text.
     """
@@ -49,6 +50,7 @@ class RpcOptions:
     threads: int = 0
     queue: int = 1024
     max_message_bytes: int = 64 << 20
+    request_seconds: float = 30.0
     tensor_content: bool = False
     tls: Tls | None = None
 
@@ -95,6 +97,7 @@ class RpcServer:
             threads=threads,
             queue=options.queue,
             queue_bytes=_WAITING * options.max_message_bytes,
+            request_seconds=options.request_seconds,
         )
         self.health = health.Health((_PREDICTION, _MANAGEMENT))
         self.health.add_to(self._server)

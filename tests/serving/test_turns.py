@@ -3,11 +3,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import pytest
 
 from serving.turns import TurnTaking, Work, step_aside
+from tests.serving.clients import until
 
 
 class Bell:
@@ -49,7 +49,7 @@ def test_one_thread_hears_does_and_ends_all_that_is_there() -> None:
     bell.ring(*(partial(work, number) for number in range(5)))
     team = TurnTaking(4, "test", bell.listen)
     team.start()
-    _until(lambda: len(done) == 10)
+    until(lambda: len(done) == 10)
     assert [(what, number) for what, number, _ in done] == [(what, n) for what in ("work", "end") for n in range(5)]
     assert len({thread for *_, thread in done}) == 1
     bell.ring(None)
@@ -67,11 +67,11 @@ def test_who_steps_aside_works_beside_others_and_what_is_too_much_waits() -> Non
         return lambda: ended.append(number)
 
     bell.ring(*(partial(work, number) for number in range(8)))
-    _until(lambda: len(began) == 3)
+    until(lambda: len(began) == 3)
     time.sleep(0.15)
     assert began == [0, 1, 2]  # the fourth thread listens
     release.set()
-    _until(lambda: len(ended) == 8)
+    until(lambda: len(ended) == 8)
     assert sorted(ended) == sorted(began) == list(range(8))
     bell.ring(None)
     team.join(10)
@@ -86,14 +86,16 @@ def test_what_was_done_ends_before_its_thread_goes_on_to_something_long() -> Non
         assert release.wait(20)
         return lambda: ended.append(ending)
 
-    quick: Work = lambda: lambda: ended.append("quick")  # noqa: E731
+    def quick() -> Callable[[], object]:
+        return lambda: ended.append("quick")
+
     bell.ring(quick, partial(long, "aside", True), quick, partial(long, "stuck", False), quick)
     team = TurnTaking(4, "test", bell.listen)
     team.start()
-    _until(lambda: len(ended) == 3)
+    until(lambda: len(ended) == 3)
     assert ended == ["quick"] * 3
     release.set()
-    _until(lambda: len(ended) == 5)
+    until(lambda: len(ended) == 5)
     assert sorted(ended[3:]) == ["aside", "stuck"]
     bell.ring(None)
     team.join(10)
@@ -105,10 +107,10 @@ def test_who_does_not_come_to_an_end_loses_the_turn() -> None:
     for _ in range(3):
         bell.ring(lambda: release.wait(20) and None)
     bell.ring(lambda: done.append(pow(2, 3)))
-    _until(lambda: done == [8])
+    until(lambda: done == [8])
     release.set()
     bell.ring(*(partial(done.append, number) for number in range(500)))
-    _until(lambda: len(done) == 501)
+    until(lambda: len(done) == 501)
     assert sorted(done[1:]) == list(range(500))
     bell.ring(None)
     team.join(10)
@@ -131,7 +133,7 @@ def test_threads_survive_what_they_do(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         bell.ring(fail, lambda: lambda: 1 // 0)
     bell.ring(lambda: done.append(1))
-    _until(lambda: done)
+    until(lambda: done)
     bell.ring(None)
     team.join(10)
     assert [record.message for record in caplog.records] == ["Listening failed"] * 2 + ["A thread's work failed"] * 6
@@ -159,7 +161,7 @@ def test_all_that_was_heard_is_done_by_the_end() -> None:
         done.append(number)
 
     bell.ring(*(partial(slow, number) for number in range(50)), None)
-    _until(lambda: len(done) == 50)
+    until(lambda: len(done) == 50)
     assert sorted(done) == list(range(50))
     team.join(10)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("test-") and _works(thread)]
@@ -168,10 +170,3 @@ def test_all_that_was_heard_is_done_by_the_end() -> None:
 
 def _works(thread: threading.Thread) -> bool:
     return thread.is_alive() and not thread.name.endswith("-watch")
-
-
-def _until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +13,7 @@ from serving.batching.batcher import Batcher, BatchRecord
 from serving.batching.options import BatchingOptions
 from serving.deadline import within
 from serving.errors import Code, ServingError
+from tests.serving.clients import until
 
 Arrays = Mapping[str, Any]
 
@@ -43,12 +44,12 @@ def _held(batcher: Batcher, doubler: Doubler, calls: list[Arrays]) -> list[Any]:
     doubler.gate.clear()
     with ThreadPoolExecutor(len(calls) + 1) as pool:
         first = pool.submit(batcher.run, _x(0))
-        _until(lambda: not batcher._open and not batcher._full and bool(batcher._threads))
+        until(lambda: not batcher._open and not batcher._full and bool(batcher._threads))
         futures = []
         for call in calls:
             waiting = _waiting(batcher)
             future = pool.submit(batcher.run, call)
-            _until(lambda waiting=waiting, future=future: _waiting(batcher) > waiting or future.done())  # type: ignore[misc]
+            until(lambda waiting=waiting, future=future: _waiting(batcher) > waiting or future.done())  # type: ignore[misc]
             futures.append(future)
         doubler.gate.set()
         first.result()
@@ -57,13 +58,6 @@ def _held(batcher: Batcher, doubler: Doubler, calls: list[Arrays]) -> list[Any]:
 
 def _waiting(batcher: Batcher) -> int:
     return sum(len(batch.tasks) for batch in [*batcher._open.values(), *batcher._full])
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_calls_are_joined_and_get_their_own_rows() -> None:
@@ -151,7 +145,7 @@ def test_who_is_too_late_is_not_computed() -> None:
     doubler.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(batcher.run, _x(0))
-        _until(lambda: bool(batcher._threads) and not batcher._full and not batcher._open)
+        until(lambda: bool(batcher._threads) and not batcher._full and not batcher._open)
         with within(0.05), pytest.raises(ServingError) as raised:
             batcher.run(_x(1))
         assert raised.value.code is Code.DEADLINE_EXCEEDED

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from serving.config_files import ModelServerConfig
 from serving.errors import Code, ServingError
 from serving.models.manager import ModelManager
+from tests.serving.clients import until
 
 
 class Recorded:
@@ -75,13 +76,6 @@ def _config(*bases: Path, policy: str = "", **labels: int) -> Any:
     return config
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "did not happen in 20 s"
-        time.sleep(0.005)
-
-
 def _answers(manager: ModelManager, name: str = "r8") -> int:
     """The version that answers; 0 while the first one is being loaded."""
     try:
@@ -108,11 +102,11 @@ def test_a_new_version_takes_over_and_the_old_one_is_drained(
     with manager.acquire("r8") as old:
         assert old.version == 1
         _version(base, 2)
-        _until(lambda: _answers(manager) == 2)
-        _until(lambda: _states(manager) == {2: "AVAILABLE", 1: "UNLOADING"})
+        until(lambda: _answers(manager) == 2)
+        until(lambda: _states(manager) == {2: "AVAILABLE", 1: "UNLOADING"})
         assert not loader.loaded[0].closed
-    _until(lambda: loader.loaded[0].closed)
-    _until(lambda: _states(manager) == {2: "AVAILABLE", 1: "END"})
+    until(lambda: loader.loaded[0].closed)
+    until(lambda: _states(manager) == {2: "AVAILABLE", 1: "END"})
     with (
         pytest.raises(ServingError, match=r"Servable not found for request: Specific\(r8, 1\)"),
         manager.acquire("r8", 1),
@@ -127,15 +121,15 @@ def test_a_broken_version_never_serves_until_it_is_mended(
     base = tmp_path / "r8"
     _version(base, 1)
     manager.start(_config(base))
-    _until(lambda: _states(manager) == {1: "AVAILABLE"})
+    until(lambda: _states(manager) == {1: "AVAILABLE"})
     broken = _version(base, 2, content)
-    _until(lambda: _states(manager) == {2: "END", 1: "AVAILABLE"})
+    until(lambda: _states(manager) == {2: "END", 1: "AVAILABLE"})
     (status, _) = manager.status("r8")
     assert status.code is code and status.message
     time.sleep(0.1)
     assert _answers(manager) == 1
     (broken / "saved_model.pb").write_text("mended")
-    _until(lambda: _answers(manager) == 2)
+    until(lambda: _answers(manager) == 2)
 
 
 def test_the_newest_may_be_taken_away(manager: ModelManager, tmp_path: Path) -> None:
@@ -143,9 +137,9 @@ def test_the_newest_may_be_taken_away(manager: ModelManager, tmp_path: Path) -> 
     _version(base, 1)
     newest = _version(base, 2)
     manager.start(_config(base))
-    _until(lambda: _states(manager) == {2: "AVAILABLE"})
+    until(lambda: _states(manager) == {2: "AVAILABLE"})
     shutil.rmtree(newest)
-    _until(lambda: _answers(manager) == 1)
+    until(lambda: _answers(manager) == 1)
     shutil.rmtree(base)
     time.sleep(0.1)
     assert _answers(manager) == 1  # better an old model than none
@@ -157,12 +151,12 @@ def test_a_model_that_hangs_in_loading_does_not_stop_the_others(
     _version(tmp_path / "slow", 1, "wait")
     _version(tmp_path / "r8", 1)
     manager.start(_config(tmp_path / "slow", tmp_path / "r8"))
-    _until(lambda: manager.availability() == {"slow": False, "r8": True})
+    until(lambda: manager.availability() == {"slow": False, "r8": True})
     with pytest.raises(ServingError) as raised, manager.acquire("slow"):
         pass
     assert raised.value.code is Code.UNAVAILABLE
     loader.gate.set()
-    _until(lambda: _answers(manager, "slow") == 1)
+    until(lambda: _answers(manager, "slow") == 1)
 
 
 def test_several_versions_and_labels(manager: ModelManager, tmp_path: Path) -> None:
@@ -171,7 +165,7 @@ def test_several_versions_and_labels(manager: ModelManager, tmp_path: Path) -> N
         _version(base, number)
     all_of_them = "model_version_policy { all { } }"
     manager.start(_config(base, policy=all_of_them))
-    _until(lambda: set(_states(manager).values()) == {"AVAILABLE"})
+    until(lambda: set(_states(manager).values()) == {"AVAILABLE"})
     manager.apply(_config(base, policy=all_of_them, stable=1, canary=3))
     with manager.acquire("r8", label="stable") as stable, manager.acquire("r8", label="canary") as canary:
         assert (stable.version, canary.version) == (1, 3)
@@ -185,9 +179,9 @@ def test_several_versions_and_labels(manager: ModelManager, tmp_path: Path) -> N
     with manager.acquire("r8", label="stable") as stable:  # all is as it was
         assert stable.version == 1
     manager.apply(_config(base, policy="model_version_policy { specific { versions: 2 } }"))
-    _until(lambda: _states(manager) == {3: "END", 2: "AVAILABLE", 1: "END"})
+    until(lambda: _states(manager) == {3: "END", 2: "AVAILABLE", 1: "END"})
     manager.apply(_config(base))
-    _until(lambda: _states(manager) == {3: "AVAILABLE", 2: "END", 1: "END"})
+    until(lambda: _states(manager) == {3: "AVAILABLE", 2: "END", 1: "END"})
 
 
 def test_models_are_added_and_removed_and_a_bad_configuration_changes_nothing(
@@ -197,7 +191,7 @@ def test_models_are_added_and_removed_and_a_bad_configuration_changes_nothing(
     for base, content in ((r8, "model"), (news, "model"), (broken, "")):
         _version(base, 1, content)
     manager.start(_config(r8))
-    _until(lambda: _answers(manager) == 1)
+    until(lambda: _answers(manager) == 1)
     for config, code, said in (
         (_config(r8, broken), Code.UNKNOWN, "1 servable.s. did not become available: .broken .version 1: half of it"),
         (_config(r8, tmp_path / "none"), Code.UNKNOWN, "no version in"),
@@ -210,7 +204,7 @@ def test_models_are_added_and_removed_and_a_bad_configuration_changes_nothing(
         assert manager.availability() == {"r8": True}
     manager.apply(_config(news))
     assert manager.availability() == {"news": True}
-    _until(lambda: [one.closed for one in loader.loaded if one.name == "r8"] == [True])
+    until(lambda: [one.closed for one in loader.loaded if one.name == "r8"] == [True])
     for call in (lambda: _answers(manager), lambda: manager.status("r8"), lambda: manager.status("news", 2)):
         with pytest.raises(ServingError) as raised:
             call()
@@ -221,9 +215,9 @@ def test_a_model_may_move(manager: ModelManager, loader: Loader, tmp_path: Path)
     _version(tmp_path / "a" / "r8", 1)
     _version(tmp_path / "b" / "r8", 1)
     manager.start(_config(tmp_path / "a" / "r8"))
-    _until(lambda: _answers(manager) == 1)
+    until(lambda: _answers(manager) == 1)
     manager.apply(_config(tmp_path / "b" / "r8"))
-    _until(lambda: [one.closed for one in loader.loaded] == [True, False])
+    until(lambda: [one.closed for one in loader.loaded] == [True, False])
     assert _answers(manager) == 1
 
 
@@ -231,7 +225,7 @@ def test_calls_go_on_while_versions_change(manager: ModelManager, loader: Loader
     base = tmp_path / "r8"
     _version(base, 1)
     manager.start(_config(base))
-    _until(lambda: _answers(manager) == 1)
+    until(lambda: _answers(manager) == 1)
     over, wrong = threading.Event(), list[str]()
 
     def call() -> None:
@@ -248,12 +242,12 @@ def test_calls_go_on_while_versions_change(manager: ModelManager, loader: Loader
         thread.start()
     for number in range(2, 12):
         _version(base, number)
-        _until(lambda number=number: _answers(manager) == number)  # type: ignore[misc]
+        until(lambda number=number: _answers(manager) == number)  # type: ignore[misc]
     over.set()
     for thread in threads:
         thread.join()
     assert wrong == []
-    _until(lambda: [one.closed for one in loader.loaded] == [True] * 10 + [False])
+    until(lambda: [one.closed for one in loader.loaded] == [True] * 10 + [False])
 
 
 def test_a_shadow_is_given_to_those_who_name_it_only(loader: Loader, tmp_path: Path) -> None:
@@ -269,7 +263,7 @@ def test_a_shadow_is_given_to_those_who_name_it_only(loader: Loader, tmp_path: P
         manager.apply(_config(base, policy=both, stable=1, shadow=2))
         assert manager.shadow_of("r8") is None  # until it is loaded
         loader.gate.set()
-        _until(lambda: manager.shadow_of("r8") == 2)
+        until(lambda: manager.shadow_of("r8") == 2)
         for asked, version in (({}, 1), ({"label": "stable"}, 1), ({"label": "shadow"}, 2), ({"version": 2}, 2)):
             with manager.acquire("r8", **asked) as servable:
                 assert servable.version == version

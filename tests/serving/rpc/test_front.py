@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from serving.errors import Code
 from serving.rpc.front import Answer, Front
 from serving.rpc.rpc import Reply, Rpc
 from serving.turns import step_aside
+from tests.serving.clients import until
 
 
 def _echo(data: bytes, rpc: Rpc) -> Reply:
@@ -82,13 +83,6 @@ def _failure(future: Any) -> tuple[str, str]:
     return future.code().name, future.details()
 
 
-def _until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
 def test_thousands_of_calls_get_their_own_answers() -> None:
     with _front(queue=2000, Echo=_echo, Twice=lambda data, rpc: Reply(2 * data)) as asked:
         echo, twice = asked("Echo"), asked("Twice")
@@ -135,7 +129,7 @@ def test_calls_beyond_the_queue_are_refused_and_those_within_are_answered() -> N
     slow = Slow()
     with _front(threads=2, queue=3, Slow=slow, Echo=_echo) as asked:
         calls = [asked("Slow").future(b"%d" % number) for number in range(5)]
-        _until(lambda: len(slow.began) == 2)
+        until(lambda: len(slow.began) == 2)
         refused = asked("Slow").future(b"5")
         assert _failure(refused) == (
             "RESOURCE_EXHAUSTED",
@@ -151,16 +145,16 @@ def test_who_gives_up_while_waiting_is_not_worked_for() -> None:
     slow = Slow()
     with _front(threads=1, Slow=slow) as asked:
         first = asked("Slow").future(b"first")
-        _until(lambda: slow.began)
+        until(lambda: slow.began)
         late, canceled = asked("Slow").future(b"late", timeout=0.5), asked("Slow").future(b"canceled")
         last = asked("Slow").future(b"last")
-        _until(lambda: asked.front.open_calls == 4)
+        until(lambda: asked.front.open_calls == 4)
         assert _failure(late)[0] == "DEADLINE_EXCEEDED"
         canceled.cancel()
-        _until(lambda: asked.front.open_calls == 2)
+        until(lambda: asked.front.open_calls == 2)
         slow.release.set()
         assert (first.result(20), last.result(20)) == (b"first", b"last")
-        _until(lambda: asked.front.open_calls == 0)
+        until(lambda: asked.front.open_calls == 0)
     assert slow.began == [b"first", b"last"]
 
 
@@ -168,18 +162,18 @@ def test_requests_that_wait_are_not_too_many_bytes_and_none_of_those_who_have_go
     slow, large = Slow(), bytes(40_000)
     with _front(threads=1, queue_bytes=100_000, Slow=slow) as asked:
         first = asked("Slow").future(b"first")
-        _until(lambda: slow.began)
+        until(lambda: slow.began)
         waiting = [asked("Slow").future(large) for _ in range(2)]
-        _until(lambda: asked.front.open_calls == 3)
+        until(lambda: asked.front.open_calls == 3)
         refused = asked("Slow").future(large)
         assert _failure(refused) == (
             "RESOURCE_EXHAUSTED",
             "The server is busy, requests of too many bytes wait: try again later.",
         )
         waiting[0].cancel()
-        _until(lambda: asked.front.open_calls == 2)
+        until(lambda: asked.front.open_calls == 2)
         last = asked("Slow").future(large)
-        _until(lambda: asked.front.open_calls == 3)
+        until(lambda: asked.front.open_calls == 3)
         slow.release.set()
         assert [len(call.result(20)) for call in (first, waiting[1], last)] == [5, 40_000, 40_000]
 
@@ -188,13 +182,16 @@ def test_a_thread_survives_what_its_work_does(caplog: pytest.LogCaptureFixture) 
     def leave(data: bytes, rpc: Rpc) -> Reply:
         raise SystemExit(1)
 
-    nonsense: Any = lambda data, rpc: Reply("text")  # type: ignore[arg-type]  # noqa: E731
-    with _front(threads=1, Leave=leave, Nonsense=nonsense, Echo=_echo) as asked, caplog.at_level(logging.ERROR):
+    def answer_text(data: bytes, rpc: Rpc) -> Reply:
+        text: Any = "text"
+        return Reply(text)
+
+    with _front(threads=1, Leave=leave, Nonsense=answer_text, Echo=_echo) as asked, caplog.at_level(logging.ERROR):
         for _ in range(5):
             assert _failure(asked("Leave").future(b"")) == ("INTERNAL", "It failed unexpectedly: SystemExit")
             assert _failure(asked("Nonsense").future(b"")) == ("INTERNAL", "It failed unexpectedly: TypeError")
         assert asked("Echo")(b"x", timeout=10) == b"x"
-        _until(lambda: asked.front.open_calls == 0)
+        until(lambda: asked.front.open_calls == 0)
 
 
 def test_packed_requests() -> None:
@@ -228,8 +225,8 @@ def test_who_does_not_send_keeps_nobody_waiting_and_is_cut_off() -> None:
         for call in calls:
             assert _failure(call) == ("DEADLINE_EXCEEDED", "The request was not sent within 0.5 s.")
         calls = [silent.future(nothing()) for _ in range(10)]  # as many as there may be at all
-        _until(lambda: asked("Echo").future(b"x").exception(10) is not None)
-        _until(lambda: asked("Echo").future(b"x").exception(10) is None)
+        until(lambda: asked("Echo").future(b"x").exception(10) is not None)
+        until(lambda: asked("Echo").future(b"x").exception(10) is None)
         over.set()
 
 
@@ -237,7 +234,7 @@ def test_the_end_waits_for_calls_in_flight_and_not_for_ever() -> None:
     slow, stuck = Slow(), Slow()
     with _front(Slow=slow, Stuck=stuck) as asked:
         call, lost = asked("Slow").future(b"x"), asked("Stuck").future(b"y")
-        _until(lambda: slow.began and stuck.began)
+        until(lambda: slow.began and stuck.began)
         threading.Timer(0.3, slow.release.set).start()
         stopped = asked.server.stop(1)
         assert call.result(20) == b"x"
@@ -247,4 +244,4 @@ def test_the_end_waits_for_calls_in_flight_and_not_for_ever() -> None:
         asked.front.stop()
         assert time.monotonic() - start < 3
         stuck.release.set()  # its answer goes nowhere
-        _until(lambda: asked.front.open_calls == 0)
+        until(lambda: asked.front.open_calls == 0)
